@@ -39,7 +39,3 @@ export const SECRET_KEYS = {
   expirationTime: 'expiration-time',
   previousToken: 'previous-token',
 } as const;
-
-/** What `$(…)` in spec.secret.template.data may name. */
-export const TEMPLATE_VARIABLES = ['token', 'tokenID', 'version', 'expirationTime'] as const;
-export type TemplateVariable = (typeof TEMPLATE_VARIABLES)[number];

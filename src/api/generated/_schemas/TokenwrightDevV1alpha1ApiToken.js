@@ -1,7 +1,7 @@
 // Generated from crds/ by `npm run generate`. Do not edit.
 import { formats } from "@kubernetes-models/validate";
-export const validate = validate37;
-const schema20 = {
+export const validate = validate38;
+const schema21 = {
   "type": "object",
   "properties": {
     "apiVersion": {
@@ -17,17 +17,17 @@ const schema20 = {
       "$ref": "891ndnXEDZwGYAcSR8rSjisjjZkpuDO1FcaZIHymlz8"
     },
     "status": {
-      "$ref": "ZgYT5qNIX4ihtUBHyoPXKKG3Bj2TXQSm5zzSI9QqQ"
+      "$ref": "3nkKrTpd7qZc9Kg6gyWRnLnhhQjIzZAGf2ZMwbFvh68"
     }
   },
   "required": ["spec", "apiVersion", "kind"],
   "$id": "tokenwright.dev.v1alpha1.ApiToken"
 };
-const schema21 = {
+const schema22 = {
   "type": "string",
   "enum": ["tokenwright.dev/v1alpha1"]
 };
-function validate38(data, {
+function validate39(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -57,7 +57,7 @@ function validate38(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema21.enum
+        allowedValues: schema22.enum
       }
     };
     if (vErrors === null) {
@@ -67,14 +67,14 @@ function validate38(data, {
     }
     errors++;
   }
-  validate38.errors = vErrors;
+  validate39.errors = vErrors;
   return errors === 0;
 }
-const schema22 = {
+const schema23 = {
   "type": "string",
   "enum": ["ApiToken"]
 };
-function validate40(data, {
+function validate41(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -104,7 +104,7 @@ function validate40(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema22.enum
+        allowedValues: schema23.enum
       }
     };
     if (vErrors === null) {
@@ -114,15 +114,15 @@ function validate40(data, {
     }
     errors++;
   }
-  validate40.errors = vErrors;
+  validate41.errors = vErrors;
   return errors === 0;
 }
-const schema23 = {
+const schema24 = {
   "nullableRef": "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta#"
 };
-const schema24 = {};
-import { validate as validate43 } from "@kubernetes-models/apimachinery/_schemas/IoK8sApimachineryPkgApisMetaV1ObjectMeta";
-function validate42(data, {
+const schema25 = {};
+import { validate as validate44 } from "@kubernetes-models/apimachinery/_schemas/IoK8sApimachineryPkgApisMetaV1ObjectMeta";
+function validate43(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -131,20 +131,20 @@ function validate42(data, {
   let vErrors = null;
   let errors = 0;
   if (data !== null) {
-    if (!validate43(data, {
+    if (!validate44(data, {
       instancePath,
       parentData,
       parentDataProperty,
       rootData
     })) {
-      vErrors = vErrors === null ? validate43.errors : vErrors.concat(validate43.errors);
+      vErrors = vErrors === null ? validate44.errors : vErrors.concat(validate44.errors);
       errors = vErrors.length;
     }
   }
-  validate42.errors = vErrors;
+  validate43.errors = vErrors;
   return errors === 0;
 }
-const schema25 = {
+const schema26 = {
   "type": "object",
   "required": ["subject", "purpose", "environment", "audiences", "ttl"],
   "properties": {
@@ -189,12 +189,12 @@ const schema25 = {
     }
   }
 };
-const schema15 = {
+const schema14 = {
   "type": "string",
   "maxLength": 128
 };
 import func2 from "@kubernetes-models/validate/runtime/ucs2length";
-function validate31(data, {
+function validate30(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -235,14 +235,14 @@ function validate31(data, {
     }
     errors++;
   }
-  validate31.errors = vErrors;
+  validate30.errors = vErrors;
   return errors === 0;
 }
-const schema26 = {
+const schema27 = {
   "type": "string",
   "maxLength": 1024
 };
-function validate48(data, {
+function validate49(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -283,7 +283,7 @@ function validate48(data, {
     }
     errors++;
   }
-  validate48.errors = vErrors;
+  validate49.errors = vErrors;
   return errors === 0;
 }
 const schema6 = {
@@ -334,7 +334,7 @@ function validate21(data, {
   validate21.errors = vErrors;
   return errors === 0;
 }
-const schema27 = {
+const schema28 = {
   "type": "array",
   "minItems": 1,
   "maxItems": 32,
@@ -342,11 +342,11 @@ const schema27 = {
     "$ref": "W5GpjkfZRCLa7yfFjmIMJXhllT5xShcWeGBcQ6BJ18"
   }
 };
-const schema16 = {
+const schema15 = {
   "type": "string",
   "maxLength": 253
 };
-function validate32(data, {
+function validate31(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -387,10 +387,10 @@ function validate32(data, {
     }
     errors++;
   }
-  validate32.errors = vErrors;
+  validate31.errors = vErrors;
   return errors === 0;
 }
-function validate51(data, {
+function validate52(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -433,13 +433,13 @@ function validate51(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate32(data[i0], {
+      if (!validate31(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate32.errors : vErrors.concat(validate32.errors);
+        vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
         errors = vErrors.length;
       }
     }
@@ -459,10 +459,10 @@ function validate51(data, {
     }
     errors++;
   }
-  validate51.errors = vErrors;
+  validate52.errors = vErrors;
   return errors === 0;
 }
-const schema17 = {
+const schema16 = {
   "type": "array",
   "maxItems": 64,
   "items": {
@@ -470,11 +470,11 @@ const schema17 = {
   },
   "nullable": true
 };
-const schema12 = {
+const schema11 = {
   "type": "string",
   "maxLength": 64
 };
-function validate28(data, {
+function validate27(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -515,10 +515,10 @@ function validate28(data, {
     }
     errors++;
   }
-  validate28.errors = vErrors;
+  validate27.errors = vErrors;
   return errors === 0;
 }
-function validate33(data, {
+function validate32(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -561,18 +561,18 @@ function validate33(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate28(data[i0], {
+      if (!validate27(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
+        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate33.errors = vErrors;
+  validate32.errors = vErrors;
   return errors === 0;
 }
 const schema8 = {
@@ -625,14 +625,14 @@ function validate23(data, {
   validate23.errors = vErrors;
   return errors === 0;
 }
-const schema14 = {
+const schema13 = {
   "type": "string",
   "format": "date-time",
   "maxLength": 35,
   "nullable": true
 };
-const formats2 = formats["date-time"];
-function validate30(data, {
+const formats0 = formats["date-time"];
+function validate29(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -673,7 +673,7 @@ function validate30(data, {
       }
       errors++;
     }
-    if (!formats2.validate(data)) {
+    if (!formats0.validate(data)) {
       const err2 = {
         instancePath,
         schemaPath: "#/format",
@@ -690,10 +690,10 @@ function validate30(data, {
       errors++;
     }
   }
-  validate30.errors = vErrors;
+  validate29.errors = vErrors;
   return errors === 0;
 }
-const schema28 = {
+const schema29 = {
   "type": "object",
   "properties": {
     "mode": {
@@ -714,12 +714,12 @@ const schema28 = {
   },
   "nullable": true
 };
-const schema29 = {
+const schema30 = {
   "type": "string",
   "enum": ["Automatic", "Manual"],
   "nullable": true
 };
-function validate59(data, {
+function validate60(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -749,7 +749,7 @@ function validate59(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema29.enum
+        allowedValues: schema30.enum
       }
     };
     if (vErrors === null) {
@@ -759,7 +759,7 @@ function validate59(data, {
     }
     errors++;
   }
-  validate59.errors = vErrors;
+  validate60.errors = vErrors;
   return errors === 0;
 }
 const schema7 = {
@@ -812,12 +812,12 @@ function validate22(data, {
   validate22.errors = vErrors;
   return errors === 0;
 }
-const schema30 = {
+const schema31 = {
   "type": "string",
   "maxLength": 100,
   "nullable": true
 };
-function validate62(data, {
+function validate63(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -859,7 +859,7 @@ function validate62(data, {
       errors++;
     }
   }
-  validate62.errors = vErrors;
+  validate63.errors = vErrors;
   return errors === 0;
 }
 const schema19 = {
@@ -912,7 +912,7 @@ function validate36(data, {
   validate36.errors = vErrors;
   return errors === 0;
 }
-function validate58(data, {
+function validate59(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -938,13 +938,13 @@ function validate58(data, {
   }
   if (data && typeof data == "object" && !Array.isArray(data)) {
     if (data.mode !== undefined) {
-      if (!validate59(data.mode, {
+      if (!validate60(data.mode, {
         instancePath: instancePath + "/mode",
         parentData: data,
         parentDataProperty: "mode",
         rootData
       })) {
-        vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
+        vErrors = vErrors === null ? validate60.errors : vErrors.concat(validate60.errors);
         errors = vErrors.length;
       }
     }
@@ -960,13 +960,13 @@ function validate58(data, {
       }
     }
     if (data.schedule !== undefined) {
-      if (!validate62(data.schedule, {
+      if (!validate63(data.schedule, {
         instancePath: instancePath + "/schedule",
         parentData: data,
         parentDataProperty: "schedule",
         rootData
       })) {
-        vErrors = vErrors === null ? validate62.errors : vErrors.concat(validate62.errors);
+        vErrors = vErrors === null ? validate63.errors : vErrors.concat(validate63.errors);
         errors = vErrors.length;
       }
     }
@@ -993,10 +993,10 @@ function validate58(data, {
       }
     }
   }
-  validate58.errors = vErrors;
+  validate59.errors = vErrors;
   return errors === 0;
 }
-const schema31 = {
+const schema32 = {
   "type": "object",
   "properties": {
     "name": {
@@ -1011,11 +1011,11 @@ const schema31 = {
   },
   "nullable": true
 };
-const schema32 = {
+const schema33 = {
   "type": "boolean",
   "nullable": true
 };
-function validate69(data, {
+function validate70(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1039,10 +1039,10 @@ function validate69(data, {
     }
     errors++;
   }
-  validate69.errors = vErrors;
+  validate70.errors = vErrors;
   return errors === 0;
 }
-const schema33 = {
+const schema34 = {
   "type": "object",
   "properties": {
     "data": {
@@ -1167,7 +1167,7 @@ function validate24(data, {
   validate24.errors = vErrors;
   return errors === 0;
 }
-const schema34 = {
+const schema35 = {
   "type": "object",
   "properties": {
     "labels": {
@@ -1179,7 +1179,7 @@ const schema34 = {
   },
   "nullable": true
 };
-const schema35 = {
+const schema36 = {
   "type": "object",
   "maxProperties": 32,
   "additionalProperties": {
@@ -1188,11 +1188,11 @@ const schema35 = {
   "properties": {},
   "nullable": true
 };
-const schema36 = {
+const schema37 = {
   "type": "string",
   "maxLength": 63
 };
-function validate75(data, {
+function validate76(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1233,10 +1233,10 @@ function validate75(data, {
     }
     errors++;
   }
-  validate75.errors = vErrors;
+  validate76.errors = vErrors;
   return errors === 0;
 }
-function validate74(data, {
+function validate75(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1278,21 +1278,21 @@ function validate74(data, {
       errors++;
     }
     for (const key0 in data) {
-      if (!validate75(data[key0], {
+      if (!validate76(data[key0], {
         instancePath: instancePath + "/" + key0.replace(/~/g, "~0").replace(/\//g, "~1"),
         parentData: data,
         parentDataProperty: key0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate75.errors : vErrors.concat(validate75.errors);
+        vErrors = vErrors === null ? validate76.errors : vErrors.concat(validate76.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate74.errors = vErrors;
+  validate75.errors = vErrors;
   return errors === 0;
 }
-function validate73(data, {
+function validate74(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1318,13 +1318,13 @@ function validate73(data, {
   }
   if (data && typeof data == "object" && !Array.isArray(data)) {
     if (data.labels !== undefined) {
-      if (!validate74(data.labels, {
+      if (!validate75(data.labels, {
         instancePath: instancePath + "/labels",
         parentData: data,
         parentDataProperty: "labels",
         rootData
       })) {
-        vErrors = vErrors === null ? validate74.errors : vErrors.concat(validate74.errors);
+        vErrors = vErrors === null ? validate75.errors : vErrors.concat(validate75.errors);
         errors = vErrors.length;
       }
     }
@@ -1340,10 +1340,10 @@ function validate73(data, {
       }
     }
   }
-  validate73.errors = vErrors;
+  validate74.errors = vErrors;
   return errors === 0;
 }
-function validate71(data, {
+function validate72(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1380,21 +1380,21 @@ function validate71(data, {
       }
     }
     if (data.metadata !== undefined) {
-      if (!validate73(data.metadata, {
+      if (!validate74(data.metadata, {
         instancePath: instancePath + "/metadata",
         parentData: data,
         parentDataProperty: "metadata",
         rootData
       })) {
-        vErrors = vErrors === null ? validate73.errors : vErrors.concat(validate73.errors);
+        vErrors = vErrors === null ? validate74.errors : vErrors.concat(validate74.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate71.errors = vErrors;
+  validate72.errors = vErrors;
   return errors === 0;
 }
-function validate67(data, {
+function validate68(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1431,37 +1431,37 @@ function validate67(data, {
       }
     }
     if (data.includePrevious !== undefined) {
-      if (!validate69(data.includePrevious, {
+      if (!validate70(data.includePrevious, {
         instancePath: instancePath + "/includePrevious",
         parentData: data,
         parentDataProperty: "includePrevious",
         rootData
       })) {
-        vErrors = vErrors === null ? validate69.errors : vErrors.concat(validate69.errors);
+        vErrors = vErrors === null ? validate70.errors : vErrors.concat(validate70.errors);
         errors = vErrors.length;
       }
     }
     if (data.template !== undefined) {
-      if (!validate71(data.template, {
+      if (!validate72(data.template, {
         instancePath: instancePath + "/template",
         parentData: data,
         parentDataProperty: "template",
         rootData
       })) {
-        vErrors = vErrors === null ? validate71.errors : vErrors.concat(validate71.errors);
+        vErrors = vErrors === null ? validate72.errors : vErrors.concat(validate72.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate67.errors = vErrors;
+  validate68.errors = vErrors;
   return errors === 0;
 }
-const schema37 = {
+const schema38 = {
   "type": "string",
   "enum": ["Auto", "Always", "Never"],
   "nullable": true
 };
-function validate82(data, {
+function validate83(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1491,7 +1491,7 @@ function validate82(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema37.enum
+        allowedValues: schema38.enum
       }
     };
     if (vErrors === null) {
@@ -1501,10 +1501,10 @@ function validate82(data, {
     }
     errors++;
   }
-  validate82.errors = vErrors;
+  validate83.errors = vErrors;
   return errors === 0;
 }
-const schema38 = {
+const schema39 = {
   "type": "array",
   "maxItems": 8,
   "items": {
@@ -1512,7 +1512,7 @@ const schema38 = {
   },
   "nullable": true
 };
-const schema39 = {
+const schema40 = {
   "type": "object",
   "required": ["requests", "per"],
   "properties": {
@@ -1524,14 +1524,14 @@ const schema39 = {
     }
   }
 };
-const schema40 = {
+const schema41 = {
   "type": "integer",
   "format": "int64",
   "minimum": 1,
   "maximum": 1000000000
 };
-const formats0 = formats.int64;
-function validate86(data, {
+const formats4 = formats.int64;
+function validate87(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1590,7 +1590,7 @@ function validate86(data, {
       }
       errors++;
     }
-    if (!formats0.validate(data)) {
+    if (!formats4.validate(data)) {
       const err3 = {
         instancePath,
         schemaPath: "#/format",
@@ -1607,10 +1607,10 @@ function validate86(data, {
       errors++;
     }
   }
-  validate86.errors = vErrors;
+  validate87.errors = vErrors;
   return errors === 0;
 }
-function validate85(data, {
+function validate86(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1652,13 +1652,13 @@ function validate85(data, {
       errors++;
     }
     if (data.requests !== undefined) {
-      if (!validate86(data.requests, {
+      if (!validate87(data.requests, {
         instancePath: instancePath + "/requests",
         parentData: data,
         parentDataProperty: "requests",
         rootData
       })) {
-        vErrors = vErrors === null ? validate86.errors : vErrors.concat(validate86.errors);
+        vErrors = vErrors === null ? validate87.errors : vErrors.concat(validate87.errors);
         errors = vErrors.length;
       }
     }
@@ -1689,10 +1689,10 @@ function validate85(data, {
     }
     errors++;
   }
-  validate85.errors = vErrors;
+  validate86.errors = vErrors;
   return errors === 0;
 }
-function validate84(data, {
+function validate85(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1735,26 +1735,26 @@ function validate84(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate85(data[i0], {
+      if (!validate86(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate85.errors : vErrors.concat(validate85.errors);
+        vErrors = vErrors === null ? validate86.errors : vErrors.concat(validate86.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate84.errors = vErrors;
+  validate85.errors = vErrors;
   return errors === 0;
 }
-const schema41 = {
+const schema42 = {
   "type": "string",
   "enum": ["Active", "Suspended"],
   "nullable": true
 };
-function validate91(data, {
+function validate92(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1784,7 +1784,7 @@ function validate91(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema41.enum
+        allowedValues: schema42.enum
       }
     };
     if (vErrors === null) {
@@ -1794,10 +1794,10 @@ function validate91(data, {
     }
     errors++;
   }
-  validate91.errors = vErrors;
+  validate92.errors = vErrors;
   return errors === 0;
 }
-function validate46(data, {
+function validate47(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1887,24 +1887,24 @@ function validate46(data, {
       errors++;
     }
     if (data.subject !== undefined) {
-      if (!validate31(data.subject, {
+      if (!validate30(data.subject, {
         instancePath: instancePath + "/subject",
         parentData: data,
         parentDataProperty: "subject",
         rootData
       })) {
-        vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
+        vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
         errors = vErrors.length;
       }
     }
     if (data.purpose !== undefined) {
-      if (!validate48(data.purpose, {
+      if (!validate49(data.purpose, {
         instancePath: instancePath + "/purpose",
         parentData: data,
         parentDataProperty: "purpose",
         rootData
       })) {
-        vErrors = vErrors === null ? validate48.errors : vErrors.concat(validate48.errors);
+        vErrors = vErrors === null ? validate49.errors : vErrors.concat(validate49.errors);
         errors = vErrors.length;
       }
     }
@@ -1920,24 +1920,24 @@ function validate46(data, {
       }
     }
     if (data.audiences !== undefined) {
-      if (!validate51(data.audiences, {
+      if (!validate52(data.audiences, {
         instancePath: instancePath + "/audiences",
         parentData: data,
         parentDataProperty: "audiences",
         rootData
       })) {
-        vErrors = vErrors === null ? validate51.errors : vErrors.concat(validate51.errors);
+        vErrors = vErrors === null ? validate52.errors : vErrors.concat(validate52.errors);
         errors = vErrors.length;
       }
     }
     if (data.scopes !== undefined) {
-      if (!validate33(data.scopes, {
+      if (!validate32(data.scopes, {
         instancePath: instancePath + "/scopes",
         parentData: data,
         parentDataProperty: "scopes",
         rootData
       })) {
-        vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
+        vErrors = vErrors === null ? validate32.errors : vErrors.concat(validate32.errors);
         errors = vErrors.length;
       }
     }
@@ -1964,68 +1964,68 @@ function validate46(data, {
       }
     }
     if (data.notAfter !== undefined) {
-      if (!validate30(data.notAfter, {
+      if (!validate29(data.notAfter, {
         instancePath: instancePath + "/notAfter",
         parentData: data,
         parentDataProperty: "notAfter",
         rootData
       })) {
-        vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+        vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
         errors = vErrors.length;
       }
     }
     if (data.rotation !== undefined) {
-      if (!validate58(data.rotation, {
+      if (!validate59(data.rotation, {
         instancePath: instancePath + "/rotation",
         parentData: data,
         parentDataProperty: "rotation",
         rootData
       })) {
-        vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors);
+        vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
         errors = vErrors.length;
       }
     }
     if (data.secret !== undefined) {
-      if (!validate67(data.secret, {
+      if (!validate68(data.secret, {
         instancePath: instancePath + "/secret",
         parentData: data,
         parentDataProperty: "secret",
         rootData
       })) {
-        vErrors = vErrors === null ? validate67.errors : vErrors.concat(validate67.errors);
+        vErrors = vErrors === null ? validate68.errors : vErrors.concat(validate68.errors);
         errors = vErrors.length;
       }
     }
     if (data.restart !== undefined) {
-      if (!validate82(data.restart, {
+      if (!validate83(data.restart, {
         instancePath: instancePath + "/restart",
         parentData: data,
         parentDataProperty: "restart",
         rootData
       })) {
-        vErrors = vErrors === null ? validate82.errors : vErrors.concat(validate82.errors);
+        vErrors = vErrors === null ? validate83.errors : vErrors.concat(validate83.errors);
         errors = vErrors.length;
       }
     }
     if (data.rateLimits !== undefined) {
-      if (!validate84(data.rateLimits, {
+      if (!validate85(data.rateLimits, {
         instancePath: instancePath + "/rateLimits",
         parentData: data,
         parentDataProperty: "rateLimits",
         rootData
       })) {
-        vErrors = vErrors === null ? validate84.errors : vErrors.concat(validate84.errors);
+        vErrors = vErrors === null ? validate85.errors : vErrors.concat(validate85.errors);
         errors = vErrors.length;
       }
     }
     if (data.state !== undefined) {
-      if (!validate91(data.state, {
+      if (!validate92(data.state, {
         instancePath: instancePath + "/state",
         parentData: data,
         parentDataProperty: "state",
         rootData
       })) {
-        vErrors = vErrors === null ? validate91.errors : vErrors.concat(validate91.errors);
+        vErrors = vErrors === null ? validate92.errors : vErrors.concat(validate92.errors);
         errors = vErrors.length;
       }
     }
@@ -2045,10 +2045,10 @@ function validate46(data, {
     }
     errors++;
   }
-  validate46.errors = vErrors;
+  validate47.errors = vErrors;
   return errors === 0;
 }
-const schema42 = {
+const schema43 = {
   "type": "object",
   "properties": {
     "observedGeneration": {
@@ -2058,16 +2058,16 @@ const schema42 = {
       "$ref": "fMsBmKRhppOfEi67p6NjVNB7IBh1iZv2F87mLD71g"
     },
     "lastVersion": {
-      "$ref": "Sg5VMnp9PeciTWOOocDxVZ8KL974mKlNPE7Z3LxfFY"
+      "$ref": "xBdTYVafszGfVcFfOCVyBiibnwOw9sar2YEcPnXlmAs"
     },
     "versions": {
-      "$ref": "hWBJj5pbA70zXsaTLKEL29r47ANq6BnQiOT1gA43c"
+      "$ref": "pPWSjQZVCbMA2xDXzt6Uqv2x211Y3oUlZrt8d8mQUo"
     },
     "revokedThroughVersion": {
-      "$ref": "Sg5VMnp9PeciTWOOocDxVZ8KL974mKlNPE7Z3LxfFY"
+      "$ref": "xBdTYVafszGfVcFfOCVyBiibnwOw9sar2YEcPnXlmAs"
     },
     "seal": {
-      "$ref": "EzZ0dBrCRdFqTP54vjvffwOKNfuARvgysJ5MB5z7YY"
+      "$ref": "3FsVz6oGLSfLmmv5NVzXhRL2Q75IUOFqs8mIJpGX9M"
     },
     "effective": {
       "$ref": "jEGcYiHGVkssEfZDuTYouPnVNYAvV1V0vdnHrEZ20"
@@ -2082,7 +2082,7 @@ const schema42 = {
       "$ref": "l6ilvM0fr40G2wHxu3X7QH9nOwwArDHlERdeTZxKhBc"
     },
     "restarts": {
-      "$ref": "wl82i4id6oyNgRMOn8Mpc1gBu2uIY9OtD2ty3gajUc"
+      "$ref": "ZtwWjhiBnfqMPB100M3n630sffzs3rptxgX5xqeo66M"
     },
     "failures": {
       "$ref": "dfyE23yARjifzTTmVdPEc0tb7XOFovWfO4Luv4k3Lc"
@@ -2093,13 +2093,13 @@ const schema42 = {
   },
   "nullable": true
 };
-const schema11 = {
+const schema20 = {
   "type": "integer",
   "format": "int64",
   "minimum": 0,
   "nullable": true
 };
-function validate27(data, {
+function validate37(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2141,7 +2141,7 @@ function validate27(data, {
       }
       errors++;
     }
-    if (!formats0.validate(data)) {
+    if (!formats4.validate(data)) {
       const err2 = {
         instancePath,
         schemaPath: "#/format",
@@ -2158,15 +2158,15 @@ function validate27(data, {
       errors++;
     }
   }
-  validate27.errors = vErrors;
+  validate37.errors = vErrors;
   return errors === 0;
 }
-const schema43 = {
+const schema44 = {
   "type": "string",
   "maxLength": 8,
   "nullable": true
 };
-function validate96(data, {
+function validate97(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2208,23 +2208,109 @@ function validate96(data, {
       errors++;
     }
   }
-  validate96.errors = vErrors;
+  validate97.errors = vErrors;
   return errors === 0;
 }
-const schema44 = {
+const schema17 = {
+  "type": "integer",
+  "format": "int64",
+  "minimum": 0,
+  "maximum": 9007199254740991,
+  "nullable": true
+};
+function validate34(data, {
+  instancePath = "",
+  parentData,
+  parentDataProperty,
+  rootData = data
+} = {}) {
+  let vErrors = null;
+  let errors = 0;
+  if (!(typeof data == "number" && !(data % 1) && !isNaN(data) && isFinite(data)) && data !== null) {
+    const err0 = {
+      instancePath,
+      schemaPath: "#/type",
+      keyword: "type",
+      params: {
+        type: "integer"
+      }
+    };
+    if (vErrors === null) {
+      vErrors = [err0];
+    } else {
+      vErrors.push(err0);
+    }
+    errors++;
+  }
+  if (typeof data == "number" && isFinite(data)) {
+    if (data > 9007199254740991 || isNaN(data)) {
+      const err1 = {
+        instancePath,
+        schemaPath: "#/maximum",
+        keyword: "maximum",
+        params: {
+          comparison: "<=",
+          limit: 9007199254740991
+        }
+      };
+      if (vErrors === null) {
+        vErrors = [err1];
+      } else {
+        vErrors.push(err1);
+      }
+      errors++;
+    }
+    if (data < 0 || isNaN(data)) {
+      const err2 = {
+        instancePath,
+        schemaPath: "#/minimum",
+        keyword: "minimum",
+        params: {
+          comparison: ">=",
+          limit: 0
+        }
+      };
+      if (vErrors === null) {
+        vErrors = [err2];
+      } else {
+        vErrors.push(err2);
+      }
+      errors++;
+    }
+    if (!formats4.validate(data)) {
+      const err3 = {
+        instancePath,
+        schemaPath: "#/format",
+        keyword: "format",
+        params: {
+          format: "int64"
+        }
+      };
+      if (vErrors === null) {
+        vErrors = [err3];
+      } else {
+        vErrors.push(err3);
+      }
+      errors++;
+    }
+  }
+  validate34.errors = vErrors;
+  return errors === 0;
+}
+const schema45 = {
   "type": "array",
   "maxItems": 16,
   "items": {
-    "$ref": "lj7yKRYqwS15Bk45g3Ddl1WiyIphikwlnENFql9cqw"
+    "$ref": "HWCLoE3AfcHS5LygckCk8JJykfidzbLal5o8E6qsPY"
   },
   "nullable": true
 };
-const schema45 = {
+const schema46 = {
   "type": "object",
   "required": ["version", "state", "digest", "issueTime", "expirationTime", "grant"],
   "properties": {
     "version": {
-      "$ref": "l0isPO4HmCwRd8GpgjXyXoqkg8K9FBKI9TZvnWwTMfc"
+      "$ref": "cFdyfT8wKfxjzdDEnJuoUydN6gYX6jNFCZ7FKTGpkHA"
     },
     "state": {
       "$ref": "7d6LGESfYsFWCbDSTHDKN3REI7zfabtY4Bt1gkWxQc"
@@ -2246,12 +2332,13 @@ const schema45 = {
     }
   }
 };
-const schema46 = {
+const schema47 = {
   "type": "integer",
   "format": "int64",
-  "minimum": 1
+  "minimum": 1,
+  "maximum": 9007199254740991
 };
-function validate101(data, {
+function validate102(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2276,14 +2363,14 @@ function validate101(data, {
     errors++;
   }
   if (typeof data == "number" && isFinite(data)) {
-    if (data < 1 || isNaN(data)) {
+    if (data > 9007199254740991 || isNaN(data)) {
       const err1 = {
         instancePath,
-        schemaPath: "#/minimum",
-        keyword: "minimum",
+        schemaPath: "#/maximum",
+        keyword: "maximum",
         params: {
-          comparison: ">=",
-          limit: 1
+          comparison: "<=",
+          limit: 9007199254740991
         }
       };
       if (vErrors === null) {
@@ -2293,13 +2380,14 @@ function validate101(data, {
       }
       errors++;
     }
-    if (!formats0.validate(data)) {
+    if (data < 1 || isNaN(data)) {
       const err2 = {
         instancePath,
-        schemaPath: "#/format",
-        keyword: "format",
+        schemaPath: "#/minimum",
+        keyword: "minimum",
         params: {
-          format: "int64"
+          comparison: ">=",
+          limit: 1
         }
       };
       if (vErrors === null) {
@@ -2309,15 +2397,31 @@ function validate101(data, {
       }
       errors++;
     }
+    if (!formats4.validate(data)) {
+      const err3 = {
+        instancePath,
+        schemaPath: "#/format",
+        keyword: "format",
+        params: {
+          format: "int64"
+        }
+      };
+      if (vErrors === null) {
+        vErrors = [err3];
+      } else {
+        vErrors.push(err3);
+      }
+      errors++;
+    }
   }
-  validate101.errors = vErrors;
+  validate102.errors = vErrors;
   return errors === 0;
 }
-const schema47 = {
+const schema48 = {
   "type": "string",
   "enum": ["Next", "Current", "Previous"]
 };
-function validate103(data, {
+function validate104(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2347,7 +2451,7 @@ function validate103(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema47.enum
+        allowedValues: schema48.enum
       }
     };
     if (vErrors === null) {
@@ -2357,15 +2461,15 @@ function validate103(data, {
     }
     errors++;
   }
-  validate103.errors = vErrors;
+  validate104.errors = vErrors;
   return errors === 0;
 }
-const schema13 = {
+const schema12 = {
   "type": "string",
   "format": "date-time",
   "maxLength": 35
 };
-function validate29(data, {
+function validate28(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2390,7 +2494,7 @@ function validate29(data, {
       }
       errors++;
     }
-    if (!formats2.validate(data)) {
+    if (!formats0.validate(data)) {
       const err1 = {
         instancePath,
         schemaPath: "#/format",
@@ -2422,10 +2526,10 @@ function validate29(data, {
     }
     errors++;
   }
-  validate29.errors = vErrors;
+  validate28.errors = vErrors;
   return errors === 0;
 }
-const schema48 = {
+const schema49 = {
   "type": "object",
   "required": ["subject", "environment", "audiences"],
   "properties": {
@@ -2443,14 +2547,14 @@ const schema48 = {
     }
   }
 };
-const schema49 = {
+const schema50 = {
   "type": "array",
   "maxItems": 32,
   "items": {
     "$ref": "W5GpjkfZRCLa7yfFjmIMJXhllT5xShcWeGBcQ6BJ18"
   }
 };
-function validate112(data, {
+function validate113(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2477,13 +2581,13 @@ function validate112(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate32(data[i0], {
+      if (!validate31(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate32.errors : vErrors.concat(validate32.errors);
+        vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
         errors = vErrors.length;
       }
     }
@@ -2503,10 +2607,10 @@ function validate112(data, {
     }
     errors++;
   }
-  validate112.errors = vErrors;
+  validate113.errors = vErrors;
   return errors === 0;
 }
-function validate109(data, {
+function validate110(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2564,13 +2668,13 @@ function validate109(data, {
       errors++;
     }
     if (data.subject !== undefined) {
-      if (!validate31(data.subject, {
+      if (!validate30(data.subject, {
         instancePath: instancePath + "/subject",
         parentData: data,
         parentDataProperty: "subject",
         rootData
       })) {
-        vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
+        vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
         errors = vErrors.length;
       }
     }
@@ -2586,24 +2690,24 @@ function validate109(data, {
       }
     }
     if (data.audiences !== undefined) {
-      if (!validate112(data.audiences, {
+      if (!validate113(data.audiences, {
         instancePath: instancePath + "/audiences",
         parentData: data,
         parentDataProperty: "audiences",
         rootData
       })) {
-        vErrors = vErrors === null ? validate112.errors : vErrors.concat(validate112.errors);
+        vErrors = vErrors === null ? validate113.errors : vErrors.concat(validate113.errors);
         errors = vErrors.length;
       }
     }
     if (data.scopes !== undefined) {
-      if (!validate33(data.scopes, {
+      if (!validate32(data.scopes, {
         instancePath: instancePath + "/scopes",
         parentData: data,
         parentDataProperty: "scopes",
         rootData
       })) {
-        vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
+        vErrors = vErrors === null ? validate32.errors : vErrors.concat(validate32.errors);
         errors = vErrors.length;
       }
     }
@@ -2623,10 +2727,10 @@ function validate109(data, {
     }
     errors++;
   }
-  validate109.errors = vErrors;
+  validate110.errors = vErrors;
   return errors === 0;
 }
-function validate100(data, {
+function validate101(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2732,79 +2836,79 @@ function validate100(data, {
       errors++;
     }
     if (data.version !== undefined) {
-      if (!validate101(data.version, {
+      if (!validate102(data.version, {
         instancePath: instancePath + "/version",
         parentData: data,
         parentDataProperty: "version",
         rootData
       })) {
-        vErrors = vErrors === null ? validate101.errors : vErrors.concat(validate101.errors);
+        vErrors = vErrors === null ? validate102.errors : vErrors.concat(validate102.errors);
         errors = vErrors.length;
       }
     }
     if (data.state !== undefined) {
-      if (!validate103(data.state, {
+      if (!validate104(data.state, {
         instancePath: instancePath + "/state",
         parentData: data,
         parentDataProperty: "state",
         rootData
       })) {
-        vErrors = vErrors === null ? validate103.errors : vErrors.concat(validate103.errors);
+        vErrors = vErrors === null ? validate104.errors : vErrors.concat(validate104.errors);
         errors = vErrors.length;
       }
     }
     if (data.digest !== undefined) {
-      if (!validate28(data.digest, {
+      if (!validate27(data.digest, {
         instancePath: instancePath + "/digest",
         parentData: data,
         parentDataProperty: "digest",
+        rootData
+      })) {
+        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+        errors = vErrors.length;
+      }
+    }
+    if (data.issueTime !== undefined) {
+      if (!validate28(data.issueTime, {
+        instancePath: instancePath + "/issueTime",
+        parentData: data,
+        parentDataProperty: "issueTime",
         rootData
       })) {
         vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
         errors = vErrors.length;
       }
     }
-    if (data.issueTime !== undefined) {
-      if (!validate29(data.issueTime, {
-        instancePath: instancePath + "/issueTime",
-        parentData: data,
-        parentDataProperty: "issueTime",
-        rootData
-      })) {
-        vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
-        errors = vErrors.length;
-      }
-    }
     if (data.expirationTime !== undefined) {
-      if (!validate29(data.expirationTime, {
+      if (!validate28(data.expirationTime, {
         instancePath: instancePath + "/expirationTime",
         parentData: data,
         parentDataProperty: "expirationTime",
         rootData
       })) {
-        vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
+        vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
         errors = vErrors.length;
       }
     }
     if (data.acceptedUntilTime !== undefined) {
-      if (!validate30(data.acceptedUntilTime, {
+      if (!validate29(data.acceptedUntilTime, {
         instancePath: instancePath + "/acceptedUntilTime",
         parentData: data,
         parentDataProperty: "acceptedUntilTime",
         rootData
       })) {
-        vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+        vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
         errors = vErrors.length;
       }
     }
     if (data.grant !== undefined) {
-      if (!validate109(data.grant, {
+      if (!validate110(data.grant, {
         instancePath: instancePath + "/grant",
         parentData: data,
         parentDataProperty: "grant",
         rootData
       })) {
-        vErrors = vErrors === null ? validate109.errors : vErrors.concat(validate109.errors);
+        vErrors = vErrors === null ? validate110.errors : vErrors.concat(validate110.errors);
         errors = vErrors.length;
       }
     }
@@ -2824,10 +2928,10 @@ function validate100(data, {
     }
     errors++;
   }
-  validate100.errors = vErrors;
+  validate101.errors = vErrors;
   return errors === 0;
 }
-function validate99(data, {
+function validate100(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2870,21 +2974,21 @@ function validate99(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate100(data[i0], {
+      if (!validate101(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate100.errors : vErrors.concat(validate100.errors);
+        vErrors = vErrors === null ? validate101.errors : vErrors.concat(validate101.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate99.errors = vErrors;
+  validate100.errors = vErrors;
   return errors === 0;
 }
-const schema50 = {
+const schema51 = {
   "type": "object",
   "required": ["keyID", "sequence", "signature"],
   "properties": {
@@ -2892,7 +2996,7 @@ const schema50 = {
       "$ref": "KE3aaHZp9gUCw4xA7IjnQZqX1SPAoiVtxyOyBpCrCDs"
     },
     "sequence": {
-      "$ref": "KIUVpOrVSVgDKOmYfYy49VHRigxgR9D3xT9yyKE5Eo"
+      "$ref": "ZyJ1m9FatmvG4oVBYtv0J9vbFXeiz2wd2zyXzsAh2c"
     },
     "signature": {
       "$ref": "kffwB600tKKA2jq4tKAk9noflAi22bZVWVFeB4ZI"
@@ -2903,7 +3007,8 @@ const schema50 = {
 const schema18 = {
   "type": "integer",
   "format": "int64",
-  "minimum": 0
+  "minimum": 0,
+  "maximum": 9007199254740991
 };
 function validate35(data, {
   instancePath = "",
@@ -2930,14 +3035,14 @@ function validate35(data, {
     errors++;
   }
   if (typeof data == "number" && isFinite(data)) {
-    if (data < 0 || isNaN(data)) {
+    if (data > 9007199254740991 || isNaN(data)) {
       const err1 = {
         instancePath,
-        schemaPath: "#/minimum",
-        keyword: "minimum",
+        schemaPath: "#/maximum",
+        keyword: "maximum",
         params: {
-          comparison: ">=",
-          limit: 0
+          comparison: "<=",
+          limit: 9007199254740991
         }
       };
       if (vErrors === null) {
@@ -2947,13 +3052,14 @@ function validate35(data, {
       }
       errors++;
     }
-    if (!formats0.validate(data)) {
+    if (data < 0 || isNaN(data)) {
       const err2 = {
         instancePath,
-        schemaPath: "#/format",
-        keyword: "format",
+        schemaPath: "#/minimum",
+        keyword: "minimum",
         params: {
-          format: "int64"
+          comparison: ">=",
+          limit: 0
         }
       };
       if (vErrors === null) {
@@ -2963,11 +3069,27 @@ function validate35(data, {
       }
       errors++;
     }
+    if (!formats4.validate(data)) {
+      const err3 = {
+        instancePath,
+        schemaPath: "#/format",
+        keyword: "format",
+        params: {
+          format: "int64"
+        }
+      };
+      if (vErrors === null) {
+        vErrors = [err3];
+      } else {
+        vErrors.push(err3);
+      }
+      errors++;
+    }
   }
   validate35.errors = vErrors;
   return errors === 0;
 }
-function validate120(data, {
+function validate121(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3041,13 +3163,13 @@ function validate120(data, {
       errors++;
     }
     if (data.keyID !== undefined) {
-      if (!validate28(data.keyID, {
+      if (!validate27(data.keyID, {
         instancePath: instancePath + "/keyID",
         parentData: data,
         parentDataProperty: "keyID",
         rootData
       })) {
-        vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
+        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
         errors = vErrors.length;
       }
     }
@@ -3063,21 +3185,21 @@ function validate120(data, {
       }
     }
     if (data.signature !== undefined) {
-      if (!validate31(data.signature, {
+      if (!validate30(data.signature, {
         instancePath: instancePath + "/signature",
         parentData: data,
         parentDataProperty: "signature",
         rootData
       })) {
-        vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
+        vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate120.errors = vErrors;
+  validate121.errors = vErrors;
   return errors === 0;
 }
-const schema51 = {
+const schema52 = {
   "type": "object",
   "properties": {
     "renewBefore": {
@@ -3089,7 +3211,7 @@ const schema51 = {
   },
   "nullable": true
 };
-function validate125(data, {
+function validate126(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3137,15 +3259,15 @@ function validate125(data, {
       }
     }
   }
-  validate125.errors = vErrors;
+  validate126.errors = vErrors;
   return errors === 0;
 }
-const schema52 = {
+const schema53 = {
   "type": "string",
   "maxLength": 256,
   "nullable": true
 };
-function validate131(data, {
+function validate132(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3187,15 +3309,15 @@ function validate131(data, {
       errors++;
     }
   }
-  validate131.errors = vErrors;
+  validate132.errors = vErrors;
   return errors === 0;
 }
-const schema53 = {
+const schema54 = {
   "type": "object",
   "required": ["version"],
   "properties": {
     "version": {
-      "$ref": "KIUVpOrVSVgDKOmYfYy49VHRigxgR9D3xT9yyKE5Eo"
+      "$ref": "ZyJ1m9FatmvG4oVBYtv0J9vbFXeiz2wd2zyXzsAh2c"
     },
     "since": {
       "$ref": "6hiotjEWJTlTs7KxiDSLFVh5WvKjAfkxyndS086s"
@@ -3209,14 +3331,14 @@ const schema53 = {
   },
   "nullable": true
 };
-const schema54 = {
+const schema55 = {
   "type": "integer",
   "format": "int32",
   "minimum": 0,
   "nullable": true
 };
-const formats12 = formats.int32;
-function validate136(data, {
+const formats14 = formats.int32;
+function validate137(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3258,7 +3380,7 @@ function validate136(data, {
       }
       errors++;
     }
-    if (!formats12.validate(data)) {
+    if (!formats14.validate(data)) {
       const err2 = {
         instancePath,
         schemaPath: "#/format",
@@ -3275,10 +3397,10 @@ function validate136(data, {
       errors++;
     }
   }
-  validate136.errors = vErrors;
+  validate137.errors = vErrors;
   return errors === 0;
 }
-const schema55 = {
+const schema56 = {
   "type": "array",
   "maxItems": 256,
   "items": {
@@ -3286,7 +3408,7 @@ const schema55 = {
   },
   "nullable": true
 };
-const schema56 = {
+const schema57 = {
   "type": "object",
   "required": ["kind", "name", "uid", "state"],
   "properties": {
@@ -3304,11 +3426,11 @@ const schema56 = {
     }
   }
 };
-const schema57 = {
+const schema58 = {
   "type": "string",
   "enum": ["Deployment", "StatefulSet", "DaemonSet"]
 };
-function validate140(data, {
+function validate141(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3338,7 +3460,7 @@ function validate140(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema57.enum
+        allowedValues: schema58.enum
       }
     };
     if (vErrors === null) {
@@ -3348,14 +3470,14 @@ function validate140(data, {
     }
     errors++;
   }
-  validate140.errors = vErrors;
+  validate141.errors = vErrors;
   return errors === 0;
 }
-const schema58 = {
+const schema59 = {
   "type": "string",
   "enum": ["RollingOut", "Done"]
 };
-function validate144(data, {
+function validate145(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3385,7 +3507,7 @@ function validate144(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema58.enum
+        allowedValues: schema59.enum
       }
     };
     if (vErrors === null) {
@@ -3395,10 +3517,10 @@ function validate144(data, {
     }
     errors++;
   }
-  validate144.errors = vErrors;
+  validate145.errors = vErrors;
   return errors === 0;
 }
-function validate139(data, {
+function validate140(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3472,46 +3594,46 @@ function validate139(data, {
       errors++;
     }
     if (data.kind !== undefined) {
-      if (!validate140(data.kind, {
+      if (!validate141(data.kind, {
         instancePath: instancePath + "/kind",
         parentData: data,
         parentDataProperty: "kind",
         rootData
       })) {
-        vErrors = vErrors === null ? validate140.errors : vErrors.concat(validate140.errors);
+        vErrors = vErrors === null ? validate141.errors : vErrors.concat(validate141.errors);
         errors = vErrors.length;
       }
     }
     if (data.name !== undefined) {
-      if (!validate32(data.name, {
+      if (!validate31(data.name, {
         instancePath: instancePath + "/name",
         parentData: data,
         parentDataProperty: "name",
         rootData
       })) {
-        vErrors = vErrors === null ? validate32.errors : vErrors.concat(validate32.errors);
+        vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
         errors = vErrors.length;
       }
     }
     if (data.uid !== undefined) {
-      if (!validate28(data.uid, {
+      if (!validate27(data.uid, {
         instancePath: instancePath + "/uid",
         parentData: data,
         parentDataProperty: "uid",
         rootData
       })) {
-        vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
+        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
         errors = vErrors.length;
       }
     }
     if (data.state !== undefined) {
-      if (!validate144(data.state, {
+      if (!validate145(data.state, {
         instancePath: instancePath + "/state",
         parentData: data,
         parentDataProperty: "state",
         rootData
       })) {
-        vErrors = vErrors === null ? validate144.errors : vErrors.concat(validate144.errors);
+        vErrors = vErrors === null ? validate145.errors : vErrors.concat(validate145.errors);
         errors = vErrors.length;
       }
     }
@@ -3531,10 +3653,10 @@ function validate139(data, {
     }
     errors++;
   }
-  validate139.errors = vErrors;
+  validate140.errors = vErrors;
   return errors === 0;
 }
-function validate138(data, {
+function validate139(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3577,21 +3699,21 @@ function validate138(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate139(data[i0], {
+      if (!validate140(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate139.errors : vErrors.concat(validate139.errors);
+        vErrors = vErrors === null ? validate140.errors : vErrors.concat(validate140.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate138.errors = vErrors;
+  validate139.errors = vErrors;
   return errors === 0;
 }
-function validate133(data, {
+function validate134(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3644,43 +3766,43 @@ function validate133(data, {
       }
     }
     if (data.since !== undefined) {
-      if (!validate30(data.since, {
+      if (!validate29(data.since, {
         instancePath: instancePath + "/since",
         parentData: data,
         parentDataProperty: "since",
         rootData
       })) {
-        vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+        vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
         errors = vErrors.length;
       }
     }
     if (data.pending !== undefined) {
-      if (!validate136(data.pending, {
+      if (!validate137(data.pending, {
         instancePath: instancePath + "/pending",
         parentData: data,
         parentDataProperty: "pending",
         rootData
       })) {
-        vErrors = vErrors === null ? validate136.errors : vErrors.concat(validate136.errors);
+        vErrors = vErrors === null ? validate137.errors : vErrors.concat(validate137.errors);
         errors = vErrors.length;
       }
     }
     if (data.workloads !== undefined) {
-      if (!validate138(data.workloads, {
+      if (!validate139(data.workloads, {
         instancePath: instancePath + "/workloads",
         parentData: data,
         parentDataProperty: "workloads",
         rootData
       })) {
-        vErrors = vErrors === null ? validate138.errors : vErrors.concat(validate138.errors);
+        vErrors = vErrors === null ? validate139.errors : vErrors.concat(validate139.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate133.errors = vErrors;
+  validate134.errors = vErrors;
   return errors === 0;
 }
-const schema59 = {
+const schema60 = {
   "type": "object",
   "required": ["count"],
   "properties": {
@@ -3705,12 +3827,12 @@ const schema59 = {
   },
   "nullable": true
 };
-const schema60 = {
+const schema61 = {
   "type": "integer",
   "format": "int32",
   "minimum": 0
 };
-function validate150(data, {
+function validate151(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3752,7 +3874,7 @@ function validate150(data, {
       }
       errors++;
     }
-    if (!formats12.validate(data)) {
+    if (!formats14.validate(data)) {
       const err2 = {
         instancePath,
         schemaPath: "#/format",
@@ -3769,15 +3891,15 @@ function validate150(data, {
       errors++;
     }
   }
-  validate150.errors = vErrors;
+  validate151.errors = vErrors;
   return errors === 0;
 }
-const schema61 = {
+const schema62 = {
   "type": "string",
   "maxLength": 1024,
   "nullable": true
 };
-function validate153(data, {
+function validate154(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3819,10 +3941,10 @@ function validate153(data, {
       errors++;
     }
   }
-  validate153.errors = vErrors;
+  validate154.errors = vErrors;
   return errors === 0;
 }
-function validate149(data, {
+function validate150(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3864,13 +3986,13 @@ function validate149(data, {
       errors++;
     }
     if (data.count !== undefined) {
-      if (!validate150(data.count, {
+      if (!validate151(data.count, {
         instancePath: instancePath + "/count",
         parentData: data,
         parentDataProperty: "count",
         rootData
       })) {
-        vErrors = vErrors === null ? validate150.errors : vErrors.concat(validate150.errors);
+        vErrors = vErrors === null ? validate151.errors : vErrors.concat(validate151.errors);
         errors = vErrors.length;
       }
     }
@@ -3886,54 +4008,54 @@ function validate149(data, {
       }
     }
     if (data.message !== undefined) {
-      if (!validate153(data.message, {
+      if (!validate154(data.message, {
         instancePath: instancePath + "/message",
         parentData: data,
         parentDataProperty: "message",
         rootData
       })) {
-        vErrors = vErrors === null ? validate153.errors : vErrors.concat(validate153.errors);
+        vErrors = vErrors === null ? validate154.errors : vErrors.concat(validate154.errors);
         errors = vErrors.length;
       }
     }
     if (data.lastTime !== undefined) {
-      if (!validate30(data.lastTime, {
+      if (!validate29(data.lastTime, {
         instancePath: instancePath + "/lastTime",
         parentData: data,
         parentDataProperty: "lastTime",
         rootData
       })) {
-        vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+        vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
         errors = vErrors.length;
       }
     }
     if (data.nextAttemptTime !== undefined) {
-      if (!validate30(data.nextAttemptTime, {
+      if (!validate29(data.nextAttemptTime, {
         instancePath: instancePath + "/nextAttemptTime",
         parentData: data,
         parentDataProperty: "nextAttemptTime",
         rootData
       })) {
-        vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+        vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
         errors = vErrors.length;
       }
     }
     if (data.observedGeneration !== undefined) {
-      if (!validate27(data.observedGeneration, {
+      if (!validate37(data.observedGeneration, {
         instancePath: instancePath + "/observedGeneration",
         parentData: data,
         parentDataProperty: "observedGeneration",
         rootData
       })) {
-        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+        vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate149.errors = vErrors;
+  validate150.errors = vErrors;
   return errors === 0;
 }
-const schema62 = {
+const schema63 = {
   "type": "array",
   "maxItems": 16,
   "items": {
@@ -3941,7 +4063,7 @@ const schema62 = {
   },
   "nullable": true
 };
-const schema63 = {
+const schema64 = {
   "type": "object",
   "required": ["type", "status", "lastTransitionTime", "reason", "message"],
   "properties": {
@@ -3965,11 +4087,11 @@ const schema63 = {
     }
   }
 };
-const schema64 = {
+const schema65 = {
   "type": "string",
   "maxLength": 316
 };
-function validate161(data, {
+function validate162(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4010,14 +4132,14 @@ function validate161(data, {
     }
     errors++;
   }
-  validate161.errors = vErrors;
+  validate162.errors = vErrors;
   return errors === 0;
 }
-const schema65 = {
+const schema66 = {
   "type": "string",
   "enum": ["True", "False", "Unknown"]
 };
-function validate163(data, {
+function validate164(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4047,7 +4169,7 @@ function validate163(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema65.enum
+        allowedValues: schema66.enum
       }
     };
     if (vErrors === null) {
@@ -4057,15 +4179,15 @@ function validate163(data, {
     }
     errors++;
   }
-  validate163.errors = vErrors;
+  validate164.errors = vErrors;
   return errors === 0;
 }
-const schema66 = {
+const schema67 = {
   "type": "string",
   "minLength": 1,
   "maxLength": 1024
 };
-function validate167(data, {
+function validate168(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4122,14 +4244,14 @@ function validate167(data, {
     }
     errors++;
   }
-  validate167.errors = vErrors;
+  validate168.errors = vErrors;
   return errors === 0;
 }
-const schema67 = {
+const schema68 = {
   "type": "string",
   "maxLength": 32768
 };
-function validate169(data, {
+function validate170(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4170,10 +4292,10 @@ function validate169(data, {
     }
     errors++;
   }
-  validate169.errors = vErrors;
+  validate170.errors = vErrors;
   return errors === 0;
 }
-function validate160(data, {
+function validate161(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4263,68 +4385,68 @@ function validate160(data, {
       errors++;
     }
     if (data.type !== undefined) {
-      if (!validate161(data.type, {
+      if (!validate162(data.type, {
         instancePath: instancePath + "/type",
         parentData: data,
         parentDataProperty: "type",
         rootData
       })) {
-        vErrors = vErrors === null ? validate161.errors : vErrors.concat(validate161.errors);
+        vErrors = vErrors === null ? validate162.errors : vErrors.concat(validate162.errors);
         errors = vErrors.length;
       }
     }
     if (data.status !== undefined) {
-      if (!validate163(data.status, {
+      if (!validate164(data.status, {
         instancePath: instancePath + "/status",
         parentData: data,
         parentDataProperty: "status",
         rootData
       })) {
-        vErrors = vErrors === null ? validate163.errors : vErrors.concat(validate163.errors);
+        vErrors = vErrors === null ? validate164.errors : vErrors.concat(validate164.errors);
         errors = vErrors.length;
       }
     }
     if (data.observedGeneration !== undefined) {
-      if (!validate27(data.observedGeneration, {
+      if (!validate37(data.observedGeneration, {
         instancePath: instancePath + "/observedGeneration",
         parentData: data,
         parentDataProperty: "observedGeneration",
         rootData
       })) {
-        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+        vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
         errors = vErrors.length;
       }
     }
     if (data.lastTransitionTime !== undefined) {
-      if (!validate29(data.lastTransitionTime, {
+      if (!validate28(data.lastTransitionTime, {
         instancePath: instancePath + "/lastTransitionTime",
         parentData: data,
         parentDataProperty: "lastTransitionTime",
         rootData
       })) {
-        vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
+        vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
         errors = vErrors.length;
       }
     }
     if (data.reason !== undefined) {
-      if (!validate167(data.reason, {
+      if (!validate168(data.reason, {
         instancePath: instancePath + "/reason",
         parentData: data,
         parentDataProperty: "reason",
         rootData
       })) {
-        vErrors = vErrors === null ? validate167.errors : vErrors.concat(validate167.errors);
+        vErrors = vErrors === null ? validate168.errors : vErrors.concat(validate168.errors);
         errors = vErrors.length;
       }
     }
     if (data.message !== undefined) {
-      if (!validate169(data.message, {
+      if (!validate170(data.message, {
         instancePath: instancePath + "/message",
         parentData: data,
         parentDataProperty: "message",
         rootData
       })) {
-        vErrors = vErrors === null ? validate169.errors : vErrors.concat(validate169.errors);
+        vErrors = vErrors === null ? validate170.errors : vErrors.concat(validate170.errors);
         errors = vErrors.length;
       }
     }
@@ -4344,10 +4466,10 @@ function validate160(data, {
     }
     errors++;
   }
-  validate160.errors = vErrors;
+  validate161.errors = vErrors;
   return errors === 0;
 }
-function validate159(data, {
+function validate160(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4390,21 +4512,21 @@ function validate159(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate160(data[i0], {
+      if (!validate161(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate160.errors : vErrors.concat(validate160.errors);
+        vErrors = vErrors === null ? validate161.errors : vErrors.concat(validate161.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate159.errors = vErrors;
+  validate160.errors = vErrors;
   return errors === 0;
 }
-function validate94(data, {
+function validate95(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4430,90 +4552,90 @@ function validate94(data, {
   }
   if (data && typeof data == "object" && !Array.isArray(data)) {
     if (data.observedGeneration !== undefined) {
-      if (!validate27(data.observedGeneration, {
+      if (!validate37(data.observedGeneration, {
         instancePath: instancePath + "/observedGeneration",
         parentData: data,
         parentDataProperty: "observedGeneration",
         rootData
       })) {
-        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+        vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
         errors = vErrors.length;
       }
     }
     if (data.tokenID !== undefined) {
-      if (!validate96(data.tokenID, {
+      if (!validate97(data.tokenID, {
         instancePath: instancePath + "/tokenID",
         parentData: data,
         parentDataProperty: "tokenID",
         rootData
       })) {
-        vErrors = vErrors === null ? validate96.errors : vErrors.concat(validate96.errors);
+        vErrors = vErrors === null ? validate97.errors : vErrors.concat(validate97.errors);
         errors = vErrors.length;
       }
     }
     if (data.lastVersion !== undefined) {
-      if (!validate27(data.lastVersion, {
+      if (!validate34(data.lastVersion, {
         instancePath: instancePath + "/lastVersion",
         parentData: data,
         parentDataProperty: "lastVersion",
         rootData
       })) {
-        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+        vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
         errors = vErrors.length;
       }
     }
     if (data.versions !== undefined) {
-      if (!validate99(data.versions, {
+      if (!validate100(data.versions, {
         instancePath: instancePath + "/versions",
         parentData: data,
         parentDataProperty: "versions",
         rootData
       })) {
-        vErrors = vErrors === null ? validate99.errors : vErrors.concat(validate99.errors);
+        vErrors = vErrors === null ? validate100.errors : vErrors.concat(validate100.errors);
         errors = vErrors.length;
       }
     }
     if (data.revokedThroughVersion !== undefined) {
-      if (!validate27(data.revokedThroughVersion, {
+      if (!validate34(data.revokedThroughVersion, {
         instancePath: instancePath + "/revokedThroughVersion",
         parentData: data,
         parentDataProperty: "revokedThroughVersion",
         rootData
       })) {
-        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+        vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
         errors = vErrors.length;
       }
     }
     if (data.seal !== undefined) {
-      if (!validate120(data.seal, {
+      if (!validate121(data.seal, {
         instancePath: instancePath + "/seal",
         parentData: data,
         parentDataProperty: "seal",
         rootData
       })) {
-        vErrors = vErrors === null ? validate120.errors : vErrors.concat(validate120.errors);
+        vErrors = vErrors === null ? validate121.errors : vErrors.concat(validate121.errors);
         errors = vErrors.length;
       }
     }
     if (data.effective !== undefined) {
-      if (!validate125(data.effective, {
+      if (!validate126(data.effective, {
         instancePath: instancePath + "/effective",
         parentData: data,
         parentDataProperty: "effective",
         rootData
       })) {
-        vErrors = vErrors === null ? validate125.errors : vErrors.concat(validate125.errors);
+        vErrors = vErrors === null ? validate126.errors : vErrors.concat(validate126.errors);
         errors = vErrors.length;
       }
     }
     if (data.nextRotationTime !== undefined) {
-      if (!validate30(data.nextRotationTime, {
+      if (!validate29(data.nextRotationTime, {
         instancePath: instancePath + "/nextRotationTime",
         parentData: data,
         parentDataProperty: "nextRotationTime",
         rootData
       })) {
-        vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+        vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
         errors = vErrors.length;
       }
     }
@@ -4529,54 +4651,54 @@ function validate94(data, {
       }
     }
     if (data.lastHandledRotateRequest !== undefined) {
-      if (!validate131(data.lastHandledRotateRequest, {
+      if (!validate132(data.lastHandledRotateRequest, {
         instancePath: instancePath + "/lastHandledRotateRequest",
         parentData: data,
         parentDataProperty: "lastHandledRotateRequest",
         rootData
       })) {
-        vErrors = vErrors === null ? validate131.errors : vErrors.concat(validate131.errors);
+        vErrors = vErrors === null ? validate132.errors : vErrors.concat(validate132.errors);
         errors = vErrors.length;
       }
     }
     if (data.restarts !== undefined) {
-      if (!validate133(data.restarts, {
+      if (!validate134(data.restarts, {
         instancePath: instancePath + "/restarts",
         parentData: data,
         parentDataProperty: "restarts",
         rootData
       })) {
-        vErrors = vErrors === null ? validate133.errors : vErrors.concat(validate133.errors);
+        vErrors = vErrors === null ? validate134.errors : vErrors.concat(validate134.errors);
         errors = vErrors.length;
       }
     }
     if (data.failures !== undefined) {
-      if (!validate149(data.failures, {
+      if (!validate150(data.failures, {
         instancePath: instancePath + "/failures",
         parentData: data,
         parentDataProperty: "failures",
         rootData
       })) {
-        vErrors = vErrors === null ? validate149.errors : vErrors.concat(validate149.errors);
+        vErrors = vErrors === null ? validate150.errors : vErrors.concat(validate150.errors);
         errors = vErrors.length;
       }
     }
     if (data.conditions !== undefined) {
-      if (!validate159(data.conditions, {
+      if (!validate160(data.conditions, {
         instancePath: instancePath + "/conditions",
         parentData: data,
         parentDataProperty: "conditions",
         rootData
       })) {
-        vErrors = vErrors === null ? validate159.errors : vErrors.concat(validate159.errors);
+        vErrors = vErrors === null ? validate160.errors : vErrors.concat(validate160.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate94.errors = vErrors;
+  validate95.errors = vErrors;
   return errors === 0;
 }
-function validate37(data, {
+function validate38(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4635,57 +4757,57 @@ function validate37(data, {
       errors++;
     }
     if (data.apiVersion !== undefined) {
-      if (!validate38(data.apiVersion, {
+      if (!validate39(data.apiVersion, {
         instancePath: instancePath + "/apiVersion",
         parentData: data,
         parentDataProperty: "apiVersion",
         rootData
       })) {
-        vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
+        vErrors = vErrors === null ? validate39.errors : vErrors.concat(validate39.errors);
         errors = vErrors.length;
       }
     }
     if (data.kind !== undefined) {
-      if (!validate40(data.kind, {
+      if (!validate41(data.kind, {
         instancePath: instancePath + "/kind",
         parentData: data,
         parentDataProperty: "kind",
         rootData
       })) {
-        vErrors = vErrors === null ? validate40.errors : vErrors.concat(validate40.errors);
+        vErrors = vErrors === null ? validate41.errors : vErrors.concat(validate41.errors);
         errors = vErrors.length;
       }
     }
     if (data.metadata !== undefined) {
-      if (!validate42(data.metadata, {
+      if (!validate43(data.metadata, {
         instancePath: instancePath + "/metadata",
         parentData: data,
         parentDataProperty: "metadata",
         rootData
       })) {
-        vErrors = vErrors === null ? validate42.errors : vErrors.concat(validate42.errors);
+        vErrors = vErrors === null ? validate43.errors : vErrors.concat(validate43.errors);
         errors = vErrors.length;
       }
     }
     if (data.spec !== undefined) {
-      if (!validate46(data.spec, {
+      if (!validate47(data.spec, {
         instancePath: instancePath + "/spec",
         parentData: data,
         parentDataProperty: "spec",
         rootData
       })) {
-        vErrors = vErrors === null ? validate46.errors : vErrors.concat(validate46.errors);
+        vErrors = vErrors === null ? validate47.errors : vErrors.concat(validate47.errors);
         errors = vErrors.length;
       }
     }
     if (data.status !== undefined) {
-      if (!validate94(data.status, {
+      if (!validate95(data.status, {
         instancePath: instancePath + "/status",
         parentData: data,
         parentDataProperty: "status",
         rootData
       })) {
-        vErrors = vErrors === null ? validate94.errors : vErrors.concat(validate94.errors);
+        vErrors = vErrors === null ? validate95.errors : vErrors.concat(validate95.errors);
         errors = vErrors.length;
       }
     }
@@ -4705,6 +4827,6 @@ function validate37(data, {
     }
     errors++;
   }
-  validate37.errors = vErrors;
+  validate38.errors = vErrors;
   return errors === 0;
 }

@@ -46,7 +46,7 @@ export interface IApiToken {
      */
     "owner"?: string;
     /**
-     * Lifetime of one version: hours, minutes and seconds in that order, as whole numbers of at most five digits, from 1m to 8760h.
+     * Lifetime of one version, from 1m to 8760h: whole hours, minutes and seconds, such as 1h30m (the duration format of GEP-2257 without milliseconds).
      */
     "ttl": string;
     /**
@@ -101,7 +101,7 @@ export interface IApiToken {
           [key: string]: string;
         };
         /**
-         * Labels and annotations of the Secret, taken literally.
+         * Labels and annotations of the Secret, in whose values $(tokenID) and $(version), and in annotations $(expirationTime), stand for what they name. Never the value: metadata is listed and cached where data is not.
          */
         "metadata"?: {
           /**
