@@ -1,0 +1,90 @@
+/** Intents before effects, and each intent closed by what status shows. Crashes need no special case. */
+import type { ApiToken } from '../../api/apitoken.ts';
+import {
+  type AuditIntent,
+  type AuditOperation,
+  type AuditRecord,
+  type AuditSubject,
+  auditID,
+} from '../../domain/audit.ts';
+import { rfc3339 } from '../../domain/lifecycle/describe.ts';
+import type { TokenStatus } from '../../domain/lifecycle/seen.ts';
+import { tokenIDOf } from '../../domain/value.ts';
+import type { AuditLog } from '../../ports.ts';
+
+/** One id for everything that mints a version: a second try may have another reason, and is the same operation. */
+const idOf = (uid: string, operation: AuditOperation, version: number) =>
+  auditID(uid, operation === 'rotate' || operation === 'heal' ? 'mint' : operation, version);
+
+export interface AuditTrail {
+  intent(token: ApiToken, operation: AuditOperation, version: number, cause: string, now: number): Promise<void>;
+  /** Closes what this status, read live, has decided. */
+  settle(uid: string, status: TokenStatus, now: number): Promise<void>;
+  /** The ApiToken is gone: closes everything that was open for it, and records the deletion. */
+  departed(gone: AuditSubject, now: number): Promise<void>;
+}
+
+export function auditTrail(log: AuditLog, actor: string): AuditTrail {
+  const close = (intent: AuditIntent, phase: 'outcome' | 'abandoned', now: number, detail?: string): Promise<void> => {
+    const record: AuditRecord = { ...intent, phase, time: rfc3339(now), ...(detail !== undefined && { detail }) };
+    return log.record(record);
+  };
+  return {
+    intent: (token, operation, version, cause, now) => {
+      const id = idOf(token.metadata.uid, operation, version);
+      return log.record({
+        ...subjectOf(token),
+        id,
+        phase: 'intent',
+        operation,
+        version,
+        cause,
+        actor,
+        time: rfc3339(now),
+      });
+    },
+    settle: async (uid, status, now) => {
+      for (const intent of log.open(uid)) {
+        const end = endOf(intent, status);
+        if (end) await close(intent, end.phase, now, end.detail);
+      }
+    },
+    departed: async (gone, now) => {
+      for (const intent of log.open(gone.uid)) {
+        if (intent.operation === 'retire') await close(intent, 'outcome', now);
+        else if (intent.operation !== 'delete') await close(intent, 'abandoned', now, 'the ApiToken was deleted');
+      }
+      const id = auditID(gone.uid, 'delete', 0);
+      const intent: AuditIntent = {
+        ...gone,
+        id,
+        phase: 'intent',
+        operation: 'delete',
+        version: 0,
+        cause: 'Deleting',
+        actor,
+        time: rfc3339(now),
+      };
+      await log.record(intent);
+      await close(intent, 'outcome', now);
+    },
+  };
+}
+
+export function subjectOf(token: ApiToken): AuditSubject {
+  const { uid, namespace, name } = token.metadata;
+  const { subject, purpose } = token.spec;
+  return { uid, namespace, name, identity: `${namespace}/${subject}`, purpose, tokenID: tokenIDOf(uid) };
+}
+
+function endOf(
+  intent: AuditIntent,
+  status: TokenStatus,
+): { phase: 'outcome' | 'abandoned'; detail?: string } | undefined {
+  const record = status.versions.find((v) => v.version === intent.version);
+  if (intent.operation === 'retire') return record ? undefined : { phase: 'outcome' };
+  if (intent.operation === 'delete') return undefined;
+  if (intent.version > status.lastVersion || record?.state === 'Next') return undefined;
+  if (record?.state === 'Current') return { phase: 'outcome' };
+  return { phase: 'abandoned', detail: 'another version took its place before it was delivered' };
+}

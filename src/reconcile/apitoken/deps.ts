@@ -1,0 +1,28 @@
+/** What the ApiToken controller is given. */
+import type { ApiToken } from '../../api/apitoken.ts';
+import type { Tuning } from '../../domain/lifecycle/seen.ts';
+import type { PublicKeys, SigningKey } from '../../domain/seal.ts';
+import type { Clock, EventRecorder, Issuer, KubeClient, Logger, Metrics, Store } from '../../ports.ts';
+import type { AuditTrail } from './audit-trail.ts';
+import type { Census } from './census.ts';
+import type { RolloutBudget } from './rollout-budget.ts';
+import type { ValueMemory } from './value-memory.ts';
+import type { WorkloadIndex } from './workloads.ts';
+
+export interface ApiTokenDeps {
+  client: KubeClient;
+  tokens: Pick<Store<ApiToken>, 'observe'>;
+  workloads: WorkloadIndex;
+  isNamespaceTerminating(namespace: string): boolean;
+  issuer: Issuer;
+  values: ValueMemory;
+  rollouts: RolloutBudget;
+  sealKeys: { signing(): SigningKey; trusted(): PublicKeys };
+  census: Census;
+  audit: AuditTrail;
+  events: EventRecorder;
+  metrics: Metrics;
+  log: Logger;
+  clock: Clock;
+  tuning: Tuning;
+}

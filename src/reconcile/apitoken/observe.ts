@@ -1,0 +1,102 @@
+/** One look at an ApiToken and what belongs to it. Status is read live, then the Secret, live: never the other way round. */
+import { API_TOKENS, type ApiToken, effectiveSecretName } from '../../api/apitoken.ts';
+import { ROTATE_REQUESTED_AT_ANNOTATION } from '../../api/names.ts';
+import {
+  type ConsumersSeen,
+  currentOf,
+  type SealState,
+  type Seen,
+  type TokenStatus,
+} from '../../domain/lifecycle/seen.ts';
+import { checkSeal } from '../../domain/seal.ts';
+import { tokenIDOf } from '../../domain/value.ts';
+import { KubeError, type ObjectKey } from '../../ports.ts';
+import type { ApiTokenDeps } from './deps.ts';
+import { sealContentOf, specOf, statusOf } from './parse.ts';
+import { SECRETS, type Secret, type SecretSubject, seeSecret } from './secret.ts';
+import { consumersFromCache, consumersLive } from './workloads.ts';
+
+/** The objects as read, beside what `decide` makes of them: their resourceVersions are the preconditions of every write. */
+export interface Observation {
+  key: string;
+  token: ApiToken;
+  secret: Secret | undefined;
+  seen: Seen;
+  subject: SecretSubject;
+}
+
+export interface Objects {
+  token: ApiToken;
+  secret: Secret | undefined;
+}
+
+export async function readObjects(deps: ApiTokenDeps, key: ObjectKey): Promise<Objects | undefined> {
+  const token = await found(deps.client.get(API_TOKENS, key));
+  if (!token) return undefined;
+  const { uid, namespace, resourceVersion } = token.metadata;
+  deps.values.forgetUseless(uid, resourceVersion, statusOf(token).versions);
+  const secret = await found(deps.client.get(SECRETS, { namespace, name: effectiveSecretName(token) }));
+  return { token, secret };
+}
+
+export async function found<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof KubeError && error.reason === 'NotFound') return undefined;
+    throw error;
+  }
+}
+
+export async function observe(
+  deps: ApiTokenDeps,
+  key: string,
+  { token, secret }: Objects,
+  live: boolean,
+): Promise<Observation> {
+  const { uid, namespace, generation } = token.metadata;
+  const status = statusOf(token);
+  const tokenID = tokenIDOf(uid);
+  const subject: SecretSubject = { token, tokenID, name: effectiveSecretName(token) };
+  const rotateRequest = token.metadata.annotations?.[ROTATE_REQUESTED_AT_ANNOTATION];
+  const seen: Seen = {
+    uid,
+    tokenID,
+    generation,
+    deleting: token.metadata.deletionTimestamp !== undefined || deps.isNamespaceTerminating(namespace),
+    spec: specOf(token),
+    status,
+    sealState: sealState(deps, uid, status),
+    secret: seeSecret(subject, secret, status),
+    held: deps.values.digests(uid),
+    consumers: await consumers(deps, subject, status, live),
+    rolloutSlot: deps.rollouts.hasRoom(deps.clock.now()),
+  };
+  if (rotateRequest !== undefined) seen.rotateRequest = rotateRequest;
+  return { key, token, secret, seen, subject };
+}
+
+function sealState(deps: ApiTokenDeps, uid: string, status: TokenStatus): SealState {
+  const { seal } = status;
+  if (!seal) return status.versions.length === 0 ? 'absent' : 'broken';
+  const content = sealContentOf(uid, status, seal.sequence);
+  if (checkSeal(content, seal, deps.sealKeys.trusted()) !== 'valid') return 'broken';
+  return seal.keyID === deps.sealKeys.signing().keyID ? 'valid' : 'old-key';
+}
+
+function consumers(
+  deps: ApiTokenDeps,
+  subject: SecretSubject,
+  status: TokenStatus,
+  live: boolean,
+): Promise<ConsumersSeen> {
+  const { restarts } = status;
+  const underWay = restarts !== undefined && restarts.version === currentOf(status)?.version;
+  const query = {
+    namespace: subject.token.metadata.namespace,
+    secret: subject.name,
+    tokenID: subject.tokenID,
+    since: underWay && (live || restarts.pending > 0) ? restarts.since : undefined,
+  };
+  return live ? consumersLive(deps.client, query) : consumersFromCache(deps.client, deps.workloads, query);
+}

@@ -1,0 +1,109 @@
+/** Every write of status: sealed where what verifiers trust has changed, described for people, under the resourceVersion read. */
+import { API_TOKEN_KIND, API_TOKENS, type ApiToken, type ApiTokenCondition } from '../../api/apitoken.ts';
+import { API_VERSION } from '../../api/group.ts';
+import { type Described, describe } from '../../domain/lifecycle/describe.ts';
+import { currentOf, type SecretSeen, type TokenStatus } from '../../domain/lifecycle/seen.ts';
+import { sealBytes, sealOf } from '../../domain/seal.ts';
+import type { ApiTokenDeps } from './deps.ts';
+import type { Observation } from './observe.ts';
+import { sealContentOf, statusDocument } from './parse.ts';
+
+export interface StatusWrite {
+  status: TokenStatus;
+  /** The Secret as the conditions should speak of it; as observed unless given. */
+  secret?: SecretSeen;
+  standstill?: Described['standstill'];
+  unfinished?: readonly string[];
+  /** Sign anew although nothing that is sealed has changed. */
+  reseal?: boolean;
+}
+
+/** What status would say, were it written now. */
+export function draft(deps: ApiTokenDeps, observation: Observation, write: StatusWrite, now: number) {
+  const { seen, token } = observation;
+  const status = sealed(deps, observation, write);
+  const described: Described = {
+    uid: seen.uid,
+    generation: seen.generation,
+    spec: seen.spec,
+    status,
+    secret: write.secret ?? seen.secret,
+  };
+  if (write.standstill) described.standstill = write.standstill;
+  if (write.unfinished) described.unfinished = write.unfinished;
+  const description = describe(described, now);
+  return { description, document: statusDocument(token, seen.tokenID, status, description, now) };
+}
+
+export async function writeStatus(
+  deps: ApiTokenDeps,
+  observation: Observation,
+  write: StatusWrite,
+  now: number,
+): Promise<ApiToken> {
+  const { token } = observation;
+  const { document } = draft(deps, observation, write, now);
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp } = token.metadata;
+  const written = await deps.client.replaceStatus(API_TOKENS, {
+    apiVersion: API_VERSION,
+    kind: API_TOKEN_KIND,
+    metadata: { name, namespace, uid, resourceVersion, generation, creationTimestamp },
+    spec: token.spec,
+    status: document,
+  });
+  deps.tokens.observe(written);
+  announce(deps, token, document.conditions ?? []);
+  count(deps, observation, written, write.status);
+  return written;
+}
+
+function sealed(deps: ApiTokenDeps, { seen }: Observation, { status, reseal }: StatusWrite): TokenStatus {
+  const sequence = seen.status.seal?.sequence ?? 0;
+  const bytes = (s: TokenStatus) => Buffer.from(sealBytes(sealContentOf(seen.uid, s, sequence)));
+  const isSame =
+    seen.sealState !== 'broken' && seen.status.seal !== undefined && bytes(status).equals(bytes(seen.status));
+  if (isSame && !reseal) return status;
+  if (status.versions.length === 0 && seen.status.seal === undefined) return status; // nothing to vouch for yet
+  return { ...status, seal: sealOf(sealContentOf(seen.uid, status, sequence + 1), deps.sealKeys.signing()) };
+}
+
+/** Troubles become events when they begin; `Issued` and the like are announced by who causes them. */
+function announce(deps: ApiTokenDeps, token: ApiToken, conditions: readonly ApiTokenCondition[]): void {
+  for (const condition of conditions) {
+    const isTrouble =
+      condition.type === 'Stalled' ||
+      condition.reason === 'RolloutLate' ||
+      (condition.type === 'Ready' && condition.reason === 'Expired');
+    const before = token.status?.conditions?.find((c) => c.type === condition.type);
+    if (!isTrouble || before?.reason === condition.reason) continue;
+    const { reason, message } = condition;
+    deps.events.event(regarding(token), { type: 'Warning', reason, action: 'Reconcile', note: message });
+    deps.metrics.failed(reason);
+    deps.log.warn({ token: keyOf(token), reason, detail: message }, 'token needs attention');
+  }
+}
+
+function count(deps: ApiTokenDeps, observation: Observation, written: ApiToken, status: TokenStatus): void {
+  const { namespace, name } = written.metadata;
+  const has = (type: string) =>
+    written.status?.conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
+  const next = written.status?.nextRotationTime;
+  deps.metrics.token(observation.key, {
+    namespace,
+    name,
+    ready: has('Ready'),
+    stalled: has('Stalled'),
+    expirationTime: currentOf(status)?.expirationTime,
+    nextRotationTime: next === undefined ? undefined : Date.parse(next) / 1000,
+    pendingRestarts: status.restarts?.pending ?? 0,
+  });
+}
+
+export function regarding(token: ApiToken) {
+  const { namespace, name, uid } = token.metadata;
+  return { apiVersion: API_VERSION, kind: API_TOKEN_KIND, namespace, name, uid };
+}
+
+export function keyOf(token: ApiToken): string {
+  return `${token.metadata.namespace}/${token.metadata.name}`;
+}
