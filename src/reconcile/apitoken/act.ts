@@ -111,7 +111,7 @@ async function writeSecret(
   const value = deps.values.value(seen.uid, digest);
   if (!version || !value) throw new Overtaken();
   const wanted = withValue(subject, secret, version, value, seen.status, now);
-  return { token, secret: secret ? await replaceSecret(deps, wanted) : await deps.client.create(SECRETS, wanted) };
+  return { token, secret: secret ? await replaceSecret(deps, wanted) : await createSecret(deps, wanted) };
 }
 
 async function unchanged(deps: ApiTokenDeps, { token }: Observation): Promise<ApiToken> {
@@ -120,8 +120,16 @@ async function unchanged(deps: ApiTokenDeps, { token }: Observation): Promise<Ap
   return again;
 }
 
-function replaceSecret(deps: ApiTokenDeps, wanted: Secret): Promise<Secret> {
-  return deps.client.replace(SECRETS, wanted);
+async function replaceSecret(deps: ApiTokenDeps, wanted: Secret): Promise<Secret> {
+  const written = await deps.client.replace(SECRETS, wanted);
+  deps.secrets.observe(written);
+  return written;
+}
+
+async function createSecret(deps: ApiTokenDeps, wanted: Secret): Promise<Secret> {
+  const written = await deps.client.create(SECRETS, wanted);
+  deps.secrets.observe(written);
+  return written;
 }
 
 async function removeSecret(deps: ApiTokenDeps, secret: Secret): Promise<void> {

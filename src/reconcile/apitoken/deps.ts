@@ -6,12 +6,15 @@ import type { Clock, EventRecorder, Issuer, KubeClient, Logger, Metrics, Store }
 import type { AuditTrail } from './audit-trail.ts';
 import type { Census } from './census.ts';
 import type { RolloutBudget } from './rollout-budget.ts';
+import type { Secret } from './secret.ts';
 import type { ValueMemory } from './value-memory.ts';
 import type { WorkloadIndex } from './workloads.ts';
 
 export interface ApiTokenDeps {
   client: KubeClient;
+  /** Take the replies of our own writes, so that their echo is no news. */
   tokens: Pick<Store<ApiToken>, 'observe'>;
+  secrets: Pick<Store<Secret>, 'observe'>;
   workloads: WorkloadIndex;
   isNamespaceTerminating(namespace: string): boolean;
   issuer: Issuer;

@@ -9,7 +9,7 @@ import { act, isRefusal, Overtaken } from './act.ts';
 import { subjectOf } from './audit-trail.ts';
 import type { ApiTokenDeps } from './deps.ts';
 import { type Objects, type Observation, observe, readObjects } from './observe.ts';
-import { draft, keyOf, type StatusWrite, writeStatus } from './write-status.ts';
+import { count, draft, keyOf, type StatusWrite, writeStatus } from './write-status.ts';
 
 /** A reconcile that has not come to rest after so many actions lets others go first. */
 const MAX_ACTIONS = 40;
@@ -17,6 +17,8 @@ const MAX_ACTIONS = 40;
 const LONGEST_WAIT = 3_600_000;
 /** After somebody else was faster, so that a cache may catch up. Milliseconds. */
 const LOOK_AGAIN = 50;
+/** Seconds until a Secret that stands in the way is looked at again. */
+const CONFLICT_LOOK = 30;
 
 /** @returns when to look again, in epoch milliseconds */
 export async function reconcile(deps: ApiTokenDeps, key: string): Promise<{ requeueAt?: number }> {
@@ -92,8 +94,12 @@ async function rest(
   const unfinished = unfinishedOf(deps, observation, now);
   if (unfinished) write.unfinished = unfinished;
   const { description, document } = draft(deps, observation, write, now);
-  if (!isDeepStrictEqual(document, token.status) && !seen.deleting) await writeStatus(deps, observation, write, now);
-  const wakes = [action.until, description.wake].filter((w) => w !== undefined).map((seconds) => seconds * 1000);
+  const isSaid = seen.deleting || isDeepStrictEqual(document, token.status);
+  if (isSaid) count(deps, token);
+  else await writeStatus(deps, observation, write, now);
+  // a Secret that is not ours is not watched
+  const again = action.standstill?.why === 'SecretConflict' ? now + CONFLICT_LOOK : undefined;
+  const wakes = [action.until, description.wake, again].filter((w) => w !== undefined).map((seconds) => seconds * 1000);
   const wake = Math.min(...wakes, deps.clock.now() + LONGEST_WAIT);
   return { requeueAt: wake };
 }

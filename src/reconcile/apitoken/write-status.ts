@@ -2,7 +2,7 @@
 import { API_TOKEN_KIND, API_TOKENS, type ApiToken, type ApiTokenCondition } from '../../api/apitoken.ts';
 import { API_VERSION } from '../../api/group.ts';
 import { type Described, describe } from '../../domain/lifecycle/describe.ts';
-import { currentOf, type SecretSeen, type TokenStatus } from '../../domain/lifecycle/seen.ts';
+import type { SecretSeen, TokenStatus } from '../../domain/lifecycle/seen.ts';
 import { sealBytes, sealOf } from '../../domain/seal.ts';
 import type { ApiTokenDeps } from './deps.ts';
 import type { Observation } from './observe.ts';
@@ -53,7 +53,7 @@ export async function writeStatus(
   });
   deps.tokens.observe(written);
   announce(deps, token, document.conditions ?? []);
-  count(deps, observation, written, write.status);
+  count(deps, written);
   return written;
 }
 
@@ -83,20 +83,24 @@ function announce(deps: ApiTokenDeps, token: ApiToken, conditions: readonly ApiT
   }
 }
 
-function count(deps: ApiTokenDeps, observation: Observation, written: ApiToken, status: TokenStatus): void {
-  const { namespace, name } = written.metadata;
-  const has = (type: string) =>
-    written.status?.conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
-  const next = written.status?.nextRotationTime;
-  deps.metrics.token(observation.key, {
+/** The gauges of one ApiToken, as its status has them. */
+export function count(deps: ApiTokenDeps, token: ApiToken): void {
+  const { namespace, name } = token.metadata;
+  const { conditions, nextRotationTime, restarts, versions } = token.status ?? {};
+  const has = (type: string) => conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
+  deps.metrics.token(keyOf(token), {
     namespace,
     name,
     ready: has('Ready'),
     stalled: has('Stalled'),
-    expirationTime: currentOf(status)?.expirationTime,
-    nextRotationTime: next === undefined ? undefined : Date.parse(next) / 1000,
-    pendingRestarts: status.restarts?.pending ?? 0,
+    expirationTime: secondsOf(versions?.find((v) => v.state === 'Current')?.expirationTime),
+    nextRotationTime: secondsOf(nextRotationTime),
+    pendingRestarts: restarts?.pending ?? 0,
   });
+}
+
+function secondsOf(time: string | undefined): number | undefined {
+  return time === undefined ? undefined : Date.parse(time) / 1000;
 }
 
 export function regarding(token: ApiToken) {

@@ -1,0 +1,165 @@
+/** Joins the parts of `tokenwright operator`. Adapters are made here and nowhere else. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { openAuditLog } from '../audit/registry.ts';
+import { LeaderElection } from '../engine/leader.ts';
+import { WorkQueue } from '../engine/queue.ts';
+import { Workers } from '../engine/workers.ts';
+import { issuers } from '../issuers/registry.ts';
+import { ApiServerClient } from '../kube/client.ts';
+import { ClusterConnection } from '../kube/connection.ts';
+import { loadKubeConfig } from '../kube/kubeconfig.ts';
+import { ServerClock } from '../kube/server-clock.ts';
+import type { AuditLog, Logger } from '../ports.ts';
+import { auditTrail } from '../reconcile/apitoken/audit-trail.ts';
+import { Census } from '../reconcile/apitoken/census.ts';
+import type { ApiTokenDeps } from '../reconcile/apitoken/deps.ts';
+import { reconcile } from '../reconcile/apitoken/reconcile.ts';
+import { RolloutBudget } from '../reconcile/apitoken/rollout-budget.ts';
+import { ValueMemory } from '../reconcile/apitoken/value-memory.ts';
+import { SealKeys } from '../reconcile/seal-keys/seal-keys.ts';
+import { KubeEventRecorder } from '../telemetry/events.ts';
+import { PrometheusMetrics } from '../telemetry/metrics.ts';
+import { TelemetryServer } from '../telemetry/server.ts';
+import type { OperatorConfig } from './config.ts';
+import { Watches } from './watches.ts';
+
+const CONTROLLER = 'apitoken';
+/** Seal keys are looked at twice a minute. */
+const SEAL_KEY_REFRESH_MS = 30_000;
+/** The leader lease: a Next that is older, and whose value is not held, is an orphan. */
+const ORPHAN_AFTER_SECONDS = 15;
+
+export interface OperatorOptions {
+  config: OperatorConfig;
+  version: string;
+  log: Logger;
+  /** Fires when the operator is to finish what it began and end. */
+  stop: AbortSignal;
+}
+
+/** Runs until `stop` fires or leadership is lost. Throws on what makes a start impossible, with a sentence that says what to do. */
+export async function runOperator({ config, version, log, stop }: OperatorOptions): Promise<'stopped' | 'lost'> {
+  const clock = new ServerClock();
+  const metrics = new PrometheusMetrics({ version, tokenLimit: config.tokenMetricsLimit });
+  const kubeConfig = loadKubeConfig({
+    ...(config.kubeconfig !== undefined && { path: config.kubeconfig }),
+    ...(config.context !== undefined && { context: config.context }),
+  });
+  const connection = await ClusterConnection.open(kubeConfig, version);
+  const client = new ApiServerClient({ connection, metrics, onDate: (date) => clock.observe(date) });
+  const identity = `${process.env.POD_NAME ?? hostname()}_${randomBytes(4).toString('hex')}`;
+  const auditLog = await openAuditLog(config.auditLog, log);
+  const events = new KubeEventRecorder({ client, clock, reportingInstance: process.env.POD_NAME ?? hostname() });
+  const watches = new Watches({ client, log, metrics, namespaces: config.watchNamespaces });
+  let sealKeys: SealKeys | undefined;
+  const server = new TelemetryServer({
+    ...config.metricsBindAddress,
+    metrics,
+    checks: [
+      { name: 'caches', problem: () => (watches.synced ? undefined : 'not synced') },
+      { name: 'seal-keys', problem: () => (sealKeys ? undefined : 'not loaded') },
+    ],
+  });
+  try {
+    const address = await server.listen();
+    log.info({ address: address.address, port: address.port, version }, 'serving metrics');
+    sealKeys = await SealKeys.load({ client, namespace: config.namespace, clock });
+    watches.start();
+    await watches.whenSynced(stop);
+    if (stop.aborted) return 'stopped';
+    const keys = sealKeys;
+    const lead = async (signal: AbortSignal) => {
+      const queue = new WorkQueue({ controller: CONTROLLER, clock, metrics });
+      const deps: ApiTokenDeps = {
+        client,
+        tokens: watches.tokens,
+        secrets: watches.secrets,
+        workloads: watches.workloads,
+        isNamespaceTerminating: (namespace) => watches.isNamespaceTerminating(namespace),
+        issuer: issuers.opaque({ random: { bytes: (length) => randomBytes(length) } }),
+        values: new ValueMemory(),
+        rollouts: new RolloutBudget(config.maxConcurrentRollouts, (key) => queue.add(key)),
+        sealKeys: keys,
+        census: new Census(auditLog.living()),
+        audit: auditTrail(auditLog, `operator:${identity}`),
+        events,
+        metrics,
+        log,
+        clock,
+        tuning: {
+          settleAfter: config.settleAfterSeconds,
+          orphanAfter: ORPHAN_AFTER_SECONDS,
+          minHealInterval: config.minHealIntervalSeconds,
+        },
+      };
+      const workers = new Workers({
+        controller: CONTROLLER,
+        queue,
+        reconcile: (key) => reconcile(deps, key),
+        log,
+        metrics,
+        concurrency: config.workers,
+      });
+      await control(watches, deps, queue, workers, signal, config.shutdownTimeoutSeconds * 1000);
+    };
+    if (!config.leaderElect) {
+      metrics.leader(true);
+      await lead(stop);
+      return 'stopped';
+    }
+    const { namespace, leaseName: name } = config;
+    return await new LeaderElection({ client, namespace, name, identity, clock, log, metrics }).run(lead, stop);
+  } finally {
+    await watches.stop();
+    await events.stop();
+    await close(auditLog, log);
+    await server.close();
+    await connection.close();
+  }
+}
+
+/** From leading to leading no more. */
+async function control(
+  watches: Watches,
+  deps: ApiTokenDeps,
+  queue: WorkQueue,
+  workers: Workers,
+  signal: AbortSignal,
+  deadlineMs: number,
+): Promise<void> {
+  const everything = () => {
+    for (const key of watches.tokenKeys()) queue.add(key);
+  };
+  watches.rollingOut((key, workloads) => deps.rollouts.observe(key, workloads, deps.clock.now()));
+  const unsubscribe = watches.onTokenDue((key) => queue.add(key));
+  for (const key of deps.census.keys()) queue.add(key);
+  everything();
+  workers.start();
+  const refresh = setInterval(() => {
+    const { sealKeys } = deps;
+    if (!(sealKeys instanceof SealKeys)) return;
+    sealKeys.refresh().then(
+      (changed) => changed && everything(),
+      (error: unknown) => deps.log.warn({ err: error }, 'seal keys not refreshed'),
+    );
+  }, SEAL_KEY_REFRESH_MS);
+  await fired(signal);
+  clearInterval(refresh);
+  unsubscribe();
+  const drained = await workers.stop(deadlineMs);
+  if (!drained) deps.log.warn({ deadlineMs }, 'stopped with work unfinished');
+}
+
+function fired(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+async function close(auditLog: AuditLog, log: Logger): Promise<void> {
+  try {
+    await auditLog.close();
+  } catch (error) {
+    log.error({ err: error }, 'audit log not closed cleanly');
+  }
+}
