@@ -1,0 +1,59 @@
+/** The audit sinks there are. A new one is a file here and a case below. */
+import { constants, open } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import type { Logger } from '../ports.ts';
+import { AuditError, systemCode } from './error.ts';
+import { FileSink } from './file-sink.ts';
+import { JsonLinesAuditLog, type JsonLinesOptions } from './json-lines.ts';
+import { Ledger } from './ledger.ts';
+import type { AuditSink, SinkHooks } from './sink.ts';
+import { StreamSink } from './stream-sink.ts';
+
+export type AuditTarget = { kind: 'fd'; fd: number } | { kind: 'file'; path: string };
+
+/** Opens the target and reads back what it holds. Throws AuditError `AuditUnavailable`, with the target in the message. */
+export async function openAuditLog(
+  target: AuditTarget,
+  log: Logger,
+  options: JsonLinesOptions = {},
+): Promise<JsonLinesAuditLog> {
+  const ledger = new Ledger();
+  const hooks: SinkHooks = {
+    found: (line) => ledger.applyLine(line),
+    checkpoint: () => ledger.checkpoint(),
+    notice: (fields, text) => log.warn(fields, text),
+  };
+  try {
+    const sink = await sinkFor(target, hooks);
+    await sink.prepare();
+    return new JsonLinesAuditLog(sink, ledger, options);
+  } catch (error) {
+    const name = target.kind === 'fd' ? `fd:${target.fd}` : target.path;
+    throw new AuditError('AuditUnavailable', `The audit log ${name} cannot be opened: ${systemCode(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function sinkFor(target: AuditTarget, hooks: SinkHooks): Promise<AuditSink> {
+  switch (target.kind) {
+    case 'fd':
+      return new StreamSink(target.fd, false);
+    case 'file': {
+      if (await isFileOrNew(target.path)) return new FileSink(target.path, hooks);
+      // /dev/stdout, a named pipe, a terminal. Not blocking: opening a pipe that nobody reads must fail, not hang
+      const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
+      return new StreamSink(await promisify(open)(target.path, flags), true);
+    }
+  }
+}
+
+async function isFileOrNew(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return true;
+    throw error;
+  }
+}

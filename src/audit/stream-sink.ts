@@ -1,0 +1,61 @@
+/**
+ * Audit lines to a stream: stdout, an inherited file descriptor, a pipe. Durable means that the kernel took them; nothing can be read
+ * back, so after a crash an operation may be told again, under the same id: whoever reads the stream drops repeats of (id, phase).
+ */
+import { close, fdatasync, fstat, write } from 'node:fs';
+import { promisify } from 'node:util';
+import type { AuditSink } from './sink.ts';
+
+const fstatAsync = promisify(fstat);
+const fdatasyncAsync = promisify(fdatasync);
+const closeAsync = promisify(close);
+
+/** A full pipe that does not block is asked again after this time. */
+const RETRY_MILLISECONDS = 10;
+
+/**
+ * Writes by the file descriptor and off the main thread: `process.stdout` writes pipes synchronously, so one reader that stalls would
+ * stop the whole operator, and not only its minting.
+ */
+export class StreamSink implements AuditSink {
+  readonly #fd: number;
+  readonly #owned: boolean;
+  /** The last line is cut: the next append ends it first. */
+  #torn = false;
+  #isFile: boolean | undefined;
+
+  /** @param owned whether `close` closes the descriptor too. */
+  constructor(fd: number, owned: boolean) {
+    this.#fd = fd;
+    this.#owned = owned;
+  }
+
+  async prepare(): Promise<void> {
+    this.#isFile ??= (await fstatAsync(this.#fd)).isFile();
+  }
+
+  async append(lines: string): Promise<void> {
+    const bytes = Buffer.from(this.#torn ? `\n${lines}` : lines);
+    let written = 0;
+    try {
+      while (written < bytes.length) written += await this.#write(bytes, written);
+      if (this.#isFile) await fdatasyncAsync(this.#fd);
+    } finally {
+      if (written > 0) this.#torn = bytes[written - 1] !== 0x0a;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#owned) await closeAsync(this.#fd);
+  }
+
+  #write(bytes: Buffer, from: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      write(this.#fd, bytes, from, bytes.length - from, null, (error, count) => {
+        if (error === null) resolve(count);
+        else if (error.code === 'EAGAIN') setTimeout(() => resolve(0), RETRY_MILLISECONDS);
+        else reject(error);
+      });
+    });
+  }
+}
