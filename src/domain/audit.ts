@@ -36,7 +36,11 @@ export interface AuditOutcome extends Omit<AuditIntent, 'phase'> {
 
 export type AuditRecord = AuditIntent | AuditOutcome;
 
-/** Deterministic, so that a crash between intent and effect does not make two intents of one operation. */
+/**
+ * Deterministic, so that a crash between intent and effect does not make two intents of one operation. Mint, rotate and
+ * heal of one version are one operation: a second try may have another reason.
+ */
 export function auditID(uid: string, operation: AuditOperation, version: number): string {
-  return createHash('sha256').update(`${uid}\n${operation}\n${version}`).digest('hex').slice(0, 32);
+  const effect = operation === 'rotate' || operation === 'heal' ? 'mint' : operation;
+  return createHash('sha256').update(`${uid}\n${effect}\n${version}`).digest('hex').slice(0, 32);
 }

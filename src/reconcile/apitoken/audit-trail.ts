@@ -12,10 +12,6 @@ import type { TokenStatus } from '../../domain/lifecycle/seen.ts';
 import { tokenIDOf } from '../../domain/value.ts';
 import type { AuditLog } from '../../ports.ts';
 
-/** One id for everything that mints a version: a second try may have another reason, and is the same operation. */
-const idOf = (uid: string, operation: AuditOperation, version: number) =>
-  auditID(uid, operation === 'rotate' || operation === 'heal' ? 'mint' : operation, version);
-
 export interface AuditTrail {
   intent(token: ApiToken, operation: AuditOperation, version: number, cause: string, now: number): Promise<void>;
   /** Closes what this status, read live, has decided. */
@@ -31,7 +27,7 @@ export function auditTrail(log: AuditLog, actor: string): AuditTrail {
   };
   return {
     intent: (token, operation, version, cause, now) => {
-      const id = idOf(token.metadata.uid, operation, version);
+      const id = auditID(token.metadata.uid, operation, version);
       return log.record({
         ...subjectOf(token),
         id,
