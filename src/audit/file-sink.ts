@@ -48,9 +48,7 @@ export class FileSink implements AuditSink {
     }
     if (file !== undefined) {
       this.#hooks.notice({ path: this.#path }, 'the audit file was moved or deleted: a new one is begun');
-      this.#file = undefined;
-      this.#unconfirmed = undefined;
-      await file.handle.close().catch(() => {});
+      await this.#leave(file);
     }
     await this.#begin();
   }
@@ -94,19 +92,30 @@ export class FileSink implements AuditSink {
     }
   }
 
-  async #catchUp(file: OpenFile, size: number): Promise<void> {
-    if (this.#unconfirmed !== undefined) size = await this.#takeBack(file, size, this.#unconfirmed);
-    if (size < file.size) {
-      this.#hooks.notice(
-        { path: this.#path, size, expected: file.size },
-        'the audit file was cut by someone: what is known is written again',
-      );
-      file.size = 0;
-      await this.#readBack(file, size);
-      await this.#writeCheckpoint(file);
-    } else if (size > file.size) {
-      await this.#readBack(file, size);
+  async #catchUp(file: OpenFile, found: number): Promise<void> {
+    const size = this.#unconfirmed === undefined ? found : await this.#takeBack(file, found, this.#unconfirmed);
+    if (size > file.size) await this.#readBack(file, size);
+    if (size >= file.size) return;
+    this.#hooks.notice(
+      { path: this.#path, size, expected: file.size },
+      'the audit file was cut by someone: what is known is written again',
+    );
+    this.#unconfirmed = undefined;
+    await this.#leave(file);
+    await this.#begin();
+  }
+
+  /** Closes a file that is no longer ours to append to. What failed there must not be found there. */
+  async #leave(file: OpenFile): Promise<void> {
+    this.#file = undefined;
+    try {
+      if (this.#unconfirmed !== undefined)
+        await this.#takeBack(file, (await file.handle.stat()).size, this.#unconfirmed);
+    } catch {
+      // that disk fails; readers drop repeats of (id, phase)
     }
+    this.#unconfirmed = undefined;
+    await file.handle.close().catch(() => {});
   }
 
   /** Removes what a failed append left, so that trying again does not tell it twice. Answers the file's size. */
@@ -176,6 +185,8 @@ export class FileSink implements AuditSink {
       // of a line that is too long only so much is kept that it is still too long
       if (rest.length <= LONGEST_LINE) rest = Buffer.concat([rest, chunk.subarray(from, bytesRead)]);
     }
+    // found is not yet durable: whoever wrote it may have died before its sync
+    if (position > file.size) await file.handle.datasync();
     file.size = position;
     if (bad > 0)
       this.#hooks.notice(

@@ -1,7 +1,5 @@
 /** The audit sinks there are. A new one is a file here and a case below. */
-import { constants, open } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import type { Logger } from '../ports.ts';
 import { AuditError, systemCode } from './error.ts';
 import { FileSink } from './file-sink.ts';
@@ -39,13 +37,10 @@ export async function openAuditLog(
 async function sinkFor(target: AuditTarget, hooks: SinkHooks): Promise<AuditSink> {
   switch (target.kind) {
     case 'fd':
-      return new StreamSink(target.fd, false);
-    case 'file': {
-      if (await isFileOrNew(target.path)) return new FileSink(target.path, hooks);
-      // /dev/stdout, a named pipe, a terminal. Not blocking: opening a pipe that nobody reads must fail, not hang
-      const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
-      return new StreamSink(await promisify(open)(target.path, flags), true);
-    }
+      return StreamSink.ofDescriptor(target.fd);
+    case 'file':
+      // else /dev/stdout, a named pipe, a terminal
+      return (await isFileOrNew(target.path)) ? new FileSink(target.path, hooks) : StreamSink.ofPath(target.path);
   }
 }
 

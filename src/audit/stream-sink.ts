@@ -2,13 +2,17 @@
  * Audit lines to a stream: stdout, an inherited file descriptor, a pipe. Durable means that the kernel took them; nothing can be read
  * back, so after a crash an operation may be told again, under the same id: whoever reads the stream drops repeats of (id, phase).
  */
-import { close, fdatasync, fstat, write } from 'node:fs';
+import { close, constants, fdatasync, fstat, open, write } from 'node:fs';
 import { promisify } from 'node:util';
 import type { AuditSink } from './sink.ts';
 
 const fstatAsync = promisify(fstat);
 const fdatasyncAsync = promisify(fdatasync);
 const closeAsync = promisify(close);
+const openAsync = promisify(open);
+
+/** Not blocking: a write that waits in the thread pool for a stalled reader keeps even process.exit() from ending the process. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
 
 /** A full pipe that does not block is asked again after this time. */
 const RETRY_MILLISECONDS = 10;
@@ -20,19 +24,38 @@ const RETRY_MILLISECONDS = 10;
 export class StreamSink implements AuditSink {
   readonly #fd: number;
   readonly #owned: boolean;
+  readonly #isFile: boolean;
   /** The last line is cut: the next append ends it first. */
   #torn = false;
-  #isFile: boolean | undefined;
 
-  /** @param owned whether `close` closes the descriptor too. */
-  constructor(fd: number, owned: boolean) {
+  private constructor(fd: number, owned: boolean, isFile: boolean) {
     this.#fd = fd;
     this.#owned = owned;
+    this.#isFile = isFile;
   }
 
-  async prepare(): Promise<void> {
-    this.#isFile ??= (await fstatAsync(this.#fd)).isFile();
+  /** A named pipe, a device. Rejects, rather than waits, when nobody reads the pipe. */
+  static async ofPath(path: string): Promise<StreamSink> {
+    return new StreamSink(await openAsync(path, FLAGS), true, false);
   }
+
+  /**
+   * An inherited descriptor. Of a pipe or a terminal an own description is opened, since O_NONBLOCK on the inherited one would also
+   * hold for the processes that share it. Where that cannot be (a socket, another user's pipe) the inherited one is used.
+   */
+  static async ofDescriptor(fd: number): Promise<StreamSink> {
+    const status = await fstatAsync(fd);
+    if (status.isFIFO() || status.isCharacterDevice()) {
+      try {
+        return await StreamSink.ofPath(`/proc/self/fd/${fd}`);
+      } catch {
+        // the inherited one, below
+      }
+    }
+    return new StreamSink(fd, false, status.isFile());
+  }
+
+  async prepare(): Promise<void> {}
 
   async append(lines: string): Promise<void> {
     const bytes = Buffer.from(this.#torn ? `\n${lines}` : lines);

@@ -1,6 +1,7 @@
 /** The operator's log: JSON lines on stderr. stdout belongs to the audit stream. */
 import pino from 'pino';
 import type { Logger } from '../ports.ts';
+import { LineWriter } from './line-writer.ts';
 import { redact } from './redact.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -15,17 +16,14 @@ export interface LogOptions {
   colours?: boolean;
 }
 
-/** Lines that wait while stderr's reader is stalled. Beyond it lines are lost rather than memory. */
-const LONGEST_BACKLOG = 1 << 20;
-
 const LONGEST_MESSAGE = 1024;
 
 /**
  * A pino logger. Whatever is logged, a token value does not leave: errors are reduced to code and message, and each finished
- * line is searched for the token form. What is buffered is written when the process exits.
+ * line is searched for the token form.
  */
 export function createLogger(options: LogOptions): Logger {
-  const stream = options.destination ?? stderr();
+  const stream = options.destination ?? new LineWriter(2);
   const colours = options.colours ?? (process.stderr.isTTY === true && !process.env.NO_COLOR);
   const finish = options.format === 'json' ? redact : (line: string) => asText(redact(line), colours);
   return pino(
@@ -39,14 +37,6 @@ export function createLogger(options: LogOptions): Logger {
     },
     stream,
   );
-}
-
-/** Asynchronous, so that a stalled reader of stderr does not stall the operator. */
-function stderr(): pino.DestinationStream {
-  const stream = pino.destination({ dest: 2, sync: false, maxLength: LONGEST_BACKLOG });
-  // A closed stderr must not end the operator: without a listener the error would be thrown.
-  stream.on('error', () => {});
-  return stream;
 }
 
 export interface ErrorFacts {
