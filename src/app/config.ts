@@ -14,6 +14,7 @@ export interface OperatorConfig {
   workers: number;
   leaderElect: boolean;
   leaseName: string;
+  leaseDurationSeconds: number;
   maxConcurrentRollouts: number;
   /** `host` undefined: all interfaces. Port 0: a free one. */
   metricsBindAddress: { host: string | undefined; port: number };
@@ -23,7 +24,6 @@ export interface OperatorConfig {
   settleAfterSeconds: number;
   minHealIntervalSeconds: number;
   shutdownTimeoutSeconds: number;
-  sealKeySecret: string;
   tokenMetricsLimit: number;
 }
 
@@ -55,6 +55,7 @@ const FLAGS = [
   { name: 'workers', placeholder: 'N', fallback: '16', help: 'ApiTokens reconciled at the same time, 1 to 256.' },
   { name: 'leader-elect', fallback: 'true', help: 'Let one of several operators act, by a Lease. Without it two of them do no harm, only work twice.' },
   { name: 'lease-name', placeholder: 'NAME', fallback: 'tokenwright-operator', help: 'Name of that Lease.' },
+  { name: 'lease-duration', placeholder: 'DURATION', fallback: '15s', help: 'How long a leader that is silent is waited for, and how long a minted value that nobody delivers. 2s to 1h.' },
   { name: 'max-concurrent-rollouts', placeholder: 'N', fallback: '10', help: 'Workloads restarted at the same time in the whole cluster, 1 to 10000.' },
   { name: 'metrics-bind-address', placeholder: 'HOST:PORT', fallback: ':8080', help: '/metrics, /healthz and /readyz. Without a host on all interfaces; port 0 takes a free one.' },
   { name: 'audit-log', placeholder: 'TARGET', fallback: '-', help: 'Audit records: - (stdout), fd:N (an inherited file descriptor) or a file. Only a file is read back after a restart.' },
@@ -63,7 +64,6 @@ const FLAGS = [
   { name: 'settle-after', placeholder: 'DURATION', fallback: '2m', help: 'How long after a value is written the previous one is not retired early: the time in which kubelets refresh what they cache. 0s to 1h.' },
   { name: 'min-heal-interval', placeholder: 'DURATION', fallback: '5s', help: 'Least time between two repairs of one Secret, against someone who alters it in a loop. 0s to 1h.' },
   { name: 'shutdown-timeout', placeholder: 'DURATION', fallback: '20s', help: "How long a stopping operator finishes what it began, 1s to 10m. Shorter than the pod's terminationGracePeriodSeconds." },
-  { name: 'seal-key-secret', placeholder: 'NAME', fallback: 'tokenwright-seal-key', help: "Secret with the private seal key, in the operator's namespace." },
   { name: 'token-metrics-limit', placeholder: 'N', fallback: '10000', help: 'ApiTokens with metrics of their own, 0 to 1000000. The others are only counted.' },
 ] as const satisfies readonly Flag[];
 
@@ -114,6 +114,7 @@ export function parseOperatorConfig(argv: string[], env: Environment, readFile =
     workers: read('workers', wholeNumber(1, 256), 0),
     leaderElect: read('leader-elect', yesOrNo, true),
     leaseName: read('lease-name', objectName, ''),
+    leaseDurationSeconds: read('lease-duration', duration(2, 3600), 0),
     maxConcurrentRollouts: read('max-concurrent-rollouts', wholeNumber(1, 10_000), 0),
     metricsBindAddress: read('metrics-bind-address', hostAndPort, { host: undefined, port: 0 }),
     auditLog: read<AuditLogTarget>('audit-log', auditTarget, { kind: 'fd', fd: 1 }),
@@ -122,7 +123,6 @@ export function parseOperatorConfig(argv: string[], env: Environment, readFile =
     settleAfterSeconds: read('settle-after', duration(0, 3600), 0),
     minHealIntervalSeconds: read('min-heal-interval', duration(0, 3600), 0),
     shutdownTimeoutSeconds: read('shutdown-timeout', duration(1, 600), 0),
-    sealKeySecret: read('seal-key-secret', objectName, ''),
     tokenMetricsLimit: read('token-metrics-limit', wholeNumber(0, 1_000_000), 0),
   };
   for (const name of config.watchNamespaces) {

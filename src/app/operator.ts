@@ -27,8 +27,6 @@ import { Watches } from './watches.ts';
 const CONTROLLER = 'apitoken';
 /** Seal keys are looked at twice a minute. */
 const SEAL_KEY_REFRESH_MS = 30_000;
-/** The leader lease: a Next that is older, and whose value is not held, is an orphan. */
-const ORPHAN_AFTER_SECONDS = 15;
 
 export interface OperatorOptions {
   config: OperatorConfig;
@@ -89,7 +87,7 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         clock,
         tuning: {
           settleAfter: config.settleAfterSeconds,
-          orphanAfter: ORPHAN_AFTER_SECONDS,
+          orphanAfter: config.leaseDurationSeconds,
           minHealInterval: config.minHealIntervalSeconds,
         },
       };
@@ -109,7 +107,8 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
       return 'stopped';
     }
     const { namespace, leaseName: name } = config;
-    return await new LeaderElection({ client, namespace, name, identity, clock, log, metrics }).run(lead, stop);
+    const timing = leaderTiming(config.leaseDurationSeconds * 1000);
+    return await new LeaderElection({ client, namespace, name, identity, clock, log, metrics, timing }).run(lead, stop);
   } finally {
     await watches.stop();
     await events.stop();
@@ -117,6 +116,11 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
     await server.close();
     await connection.close();
   }
+}
+
+/** client-go's proportions: a lease of 15 s is renewed within 10 s and tried every 2 s. */
+function leaderTiming(leaseMs: number): { leaseMs: number; renewMs: number; retryMs: number } {
+  return { leaseMs, renewMs: (leaseMs * 2) / 3, retryMs: Math.min(2000, (leaseMs * 2) / 15) };
 }
 
 /** From leading to leading no more. */

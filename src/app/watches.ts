@@ -22,6 +22,14 @@ const NAMESPACES: ResourceType = {
   namespaced: false,
 };
 
+/** What all reflectors have in common, whatever they hold. */
+interface Watching {
+  readonly synced: boolean;
+  readonly whenSynced: Promise<void>;
+  start(): unknown;
+  stop(): Promise<void>;
+}
+
 export interface WatchesOptions {
   client: ListWatch;
   log: Logger;
@@ -35,7 +43,7 @@ export class Watches {
   readonly #tokens: Reflector<CachedToken>[];
   readonly #secrets: Reflector<Secret>[];
   readonly #namespaces: Reflector<KubeObject>;
-  readonly #all: readonly Pick<Reflector<KubeObject>, 'start' | 'stop' | 'synced' | 'whenSynced'>[];
+  readonly #all: readonly Watching[];
   readonly #bySecret = new Map<string, Set<string>>();
   #due: ((key: string) => void) | undefined;
 

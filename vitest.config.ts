@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config';
+
+/** Files that need the API server. One control plane for the run; each file works in namespaces of its own. */
+const ON_THE_API_SERVER = ['test/e2e/**/*.test.ts', 'test/crds/**/*.test.ts', 'test/**/*.e2e.test.ts'];
+/** Files that start processes of their own: one at a time. */
+const ALONE = ['test/install/**/*.test.ts', 'test/controlplane/**/*.test.ts', 'test/tools/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    // two cores: more workers only make each other late
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...ON_THE_API_SERVER, ...ALONE] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cluster',
+          include: ON_THE_API_SERVER,
+          globalSetup: ['test/e2e/cluster.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: ALONE, fileParallelism: false, testTimeout: 180_000, hookTimeout: 180_000 },
+      },
+    ],
+  },
+});
