@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { Cache, isExecutable } from './cache.ts';
-import { downloadAll } from './download.ts';
+import { type DownloadTimeouts, downloadAll } from './download.ts';
 import { buildAll } from './go-build.ts';
 import { withLock } from './lock.ts';
 import { probeVersion, unfit } from './probe.ts';
@@ -12,8 +12,7 @@ export interface ResolveOptions {
   /** Default: all of them. */
   names?: readonly BinaryName[];
   env?: NodeJS.ProcessEnv;
-  /** Milliseconds; shorter in tests. */
-  timeouts?: { connect: number; silence: number };
+  timeouts?: DownloadTimeouts;
 }
 
 export interface BinarySet {

@@ -2,18 +2,9 @@ import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Cache } from './cache.ts';
+import type { Acquisition } from './acquisition.ts';
 import { probeVersion } from './probe.ts';
-import { type BinaryName, minorOf, type Platform, projectOf, type Versions } from './releases.ts';
-
-/** What a step needs to know to get binaries into the cache. */
-export interface Acquisition {
-  cache: Cache;
-  platform: Platform;
-  versions: Versions;
-  log: (line: string) => void;
-  env: NodeJS.ProcessEnv;
-}
+import { type BinaryName, minorOf, projectOf } from './releases.ts';
 
 /** Variables that would turn a build for this machine into another one. */
 const foreign = ['GOOS', 'GOARCH', 'GOBIN', 'GOWORK', 'GOARM64', 'GOAMD64', 'GOEXPERIMENT'];
