@@ -40,7 +40,7 @@ async function get(url: string, dispatcher: Dispatcher): Promise<Dispatcher.Resp
     throw new Unreachable(`${new URL(url).host}: ${reasonOf(error)}`);
   });
   if (answer.statusCode === 200) return answer;
-  answer.body.destroy();
+  await answer.body.dump().catch(() => {}); // destroying it would raise an error that nobody hears
   throw new Error(`${url} answered ${answer.statusCode}`);
 }
 
@@ -113,7 +113,9 @@ async function downloadOne(
   await chmod(binary, 0o755);
   const ready = join(scratch, name);
   await rename(binary, ready);
-  await probeVersion(name, ready);
+  await probeVersion(name, ready).catch((error: Error) => {
+    throw new Error(`what was downloaded ${error.message}`);
+  });
   const path = await cache.publish(ready, name, versions);
   log(
     `  ${name} ${versions[projectOf(name)]}: downloaded, checksum verified, ${((performance.now() - began) / 1000).toFixed(1)} s`,

@@ -60,6 +60,11 @@ export class ProcessGroup {
     return join(this.directory, `${name}.log`);
   }
 
+  /** Kills and clears away when this process ends; killing it ends the group too. */
+  get supervisorPid(): number {
+    return this.#supervisor.pid ?? 0;
+  }
+
   start(name: string, file: string, args: string[], env: Record<string, string> = {}): void {
     this.#expected.delete(name);
     this.#endings.delete(name);
