@@ -1,4 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Sandbox } from './sandbox.ts';
@@ -60,6 +63,29 @@ describe('main.ts', () => {
     expect(stderr).toContain('no space left on device');
     expect(stderr).not.toContain('    at ');
   });
+});
+
+describe('main.ts up', () => {
+  test(
+    'prints what a shell needs, stays, and leaves nothing after Ctrl-C',
+    async () => {
+      const path = fileURLToPath(new URL('../../tools/controlplane/main.ts', import.meta.url));
+      const up = spawn(process.execPath, [path, 'up', '--no-workloads'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const exit = once(up, 'exit');
+      let printed = '';
+      for await (const chunk of up.stdout.setEncoding('utf8')) {
+        printed += chunk;
+        if (printed.includes('export PATH=')) break;
+      }
+      const kubeconfig = /^export KUBECONFIG=(\S+)$/m.exec(printed)?.[1] ?? 'none';
+      expect(existsSync(kubeconfig)).toBe(true);
+      expect(up.exitCode).toBeNull();
+      up.kill('SIGINT');
+      expect(await exit).toEqual([0, null]);
+      expect(existsSync(dirname(dirname(kubeconfig)))).toBe(false);
+    },
+    30 * 60_000,
+  ); // the first run on a machine may have to build everything
 });
 
 describe('kind.ts', () => {

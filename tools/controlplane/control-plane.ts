@@ -112,9 +112,14 @@ class Plane implements ControlPlane {
 
   static async create(versions: Versions, binaries: Binaries, log: (line: string) => void): Promise<Plane> {
     const group = await ProcessGroup.create();
-    const ports = { api: await freePort(), etcd: await freePort(), peer: await freePort() };
-    const credentials = await writeCredentials(join(group.directory, 'pki'), `https://127.0.0.1:${ports.api}`);
-    return new Plane(ports, credentials, versions, binaries, group, log);
+    try {
+      const ports = { api: await freePort(), etcd: await freePort(), peer: await freePort() };
+      const credentials = await writeCredentials(join(group.directory, 'pki'), `https://127.0.0.1:${ports.api}`);
+      return new Plane(ports, credentials, versions, binaries, group, log);
+    } catch (error) {
+      await group.stop(); // or this process could not end: the channel to the supervisor keeps it alive
+      throw error;
+    }
   }
 
   get kubeconfig(): string {
