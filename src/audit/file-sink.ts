@@ -94,8 +94,11 @@ export class FileSink implements AuditSink {
 
   async #catchUp(file: OpenFile, found: number): Promise<void> {
     const size = this.#unconfirmed === undefined ? found : await this.#takeBack(file, found, this.#unconfirmed);
-    if (size > file.size) await this.#readBack(file, size);
-    if (size >= file.size) return;
+    if (size === file.size) return;
+    if (size > file.size) {
+      await this.#readBack(file, size);
+      return;
+    }
     this.#hooks.notice(
       { path: this.#path, size, expected: file.size },
       'the audit file was cut by someone: what is known is written again',

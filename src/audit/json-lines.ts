@@ -16,11 +16,14 @@ export interface JsonLinesOptions {
 /** Records in one write and one sync. */
 const BATCH_LIMIT = 512;
 
+const REFRESH = 'refresh';
+
 interface Waiting {
+  key: string;
   /** Undefined: only `prepare` is wanted. */
   record: AuditRecord | undefined;
   line: string;
-  state: 'queued' | 'writing' | 'dropped';
+  state: 'queued' | 'writing';
   waiters: number;
   settled: PromiseWithResolvers<void>;
 }
@@ -55,9 +58,10 @@ export class JsonLinesAuditLog implements AuditLog {
     const line = formatRecord(record);
     if (this.#closed) throw new AuditError('AuditClosed', 'The audit log is closed');
     if (this.#ledger.has(record)) return;
-    const key = `${record.id}/${record.phase === 'intent' ? 'intent' : 'end'}`;
-    const waiting = this.#waiting.get(key) ?? this.#enqueue(key, record, line);
-    await this.#wait(key, waiting);
+    const key = keyOf(record);
+    // an intent whose end is already on its way has nothing to add
+    const waiting = this.#waiting.get(key) ?? this.#waiting.get(endKeyOf(record)) ?? this.#enqueue(key, record, line);
+    await this.#wait(waiting);
   }
 
   open(uid: string): readonly AuditIntent[] {
@@ -73,8 +77,8 @@ export class JsonLinesAuditLog implements AuditLog {
    */
   async refresh(): Promise<void> {
     if (this.#closed) throw new AuditError('AuditClosed', 'The audit log is closed');
-    const waiting = this.#waiting.get('refresh') ?? this.#enqueue('refresh', undefined, '');
-    await this.#wait('refresh', waiting);
+    const waiting = this.#waiting.get(REFRESH) ?? this.#enqueue(REFRESH, undefined, '');
+    await this.#wait(waiting);
   }
 
   /** For readiness: what is wrong with the sink, as far as the last write told. */
@@ -103,7 +107,7 @@ export class JsonLinesAuditLog implements AuditLog {
   #enqueue(key: string, record: AuditRecord | undefined, line: string): Waiting {
     if (this.#waiting.size >= this.#queueLimit)
       throw new AuditError('AuditQueueFull', 'The audit sink is too slow: too many records wait');
-    const waiting: Waiting = { record, line, state: 'queued', waiters: 0, settled: Promise.withResolvers() };
+    const waiting: Waiting = { key, record, line, state: 'queued', waiters: 0, settled: Promise.withResolvers() };
     // everyone may have given up by the time it fails
     waiting.settled.promise.catch(() => {});
     this.#waiting.set(key, waiting);
@@ -114,7 +118,7 @@ export class JsonLinesAuditLog implements AuditLog {
     return waiting;
   }
 
-  async #wait(key: string, waiting: Waiting): Promise<void> {
+  async #wait(waiting: Waiting): Promise<void> {
     waiting.waiters++;
     try {
       await within(this.#timeout, waiting.settled.promise);
@@ -125,8 +129,8 @@ export class JsonLinesAuditLog implements AuditLog {
       waiting.waiters--;
       // what nobody waits for, and nobody has begun to write, is never written: the caller was told that it failed
       if (waiting.waiters === 0 && waiting.state === 'queued') {
-        waiting.state = 'dropped';
-        this.#waiting.delete(key);
+        this.#queue.splice(this.#queue.indexOf(waiting), 1);
+        this.#waiting.delete(waiting.key);
       }
     }
   }
@@ -135,7 +139,7 @@ export class JsonLinesAuditLog implements AuditLog {
     while (this.#queue.length > 0) {
       // whoever comes in this turn of the event loop joins
       await new Promise((resolve) => setImmediate(resolve));
-      const batch = this.#queue.splice(0, BATCH_LIMIT).filter((waiting) => waiting.state === 'queued');
+      const batch = this.#queue.splice(0, BATCH_LIMIT);
       for (const waiting of batch) waiting.state = 'writing';
       if (batch.length > 0) await this.#write(batch);
     }
@@ -162,9 +166,7 @@ export class JsonLinesAuditLog implements AuditLog {
 
   #settle(waiting: Waiting, failure: AuditError | undefined): void {
     const { record } = waiting;
-    this.#waiting.delete(
-      record === undefined ? 'refresh' : `${record.id}/${record.phase === 'intent' ? 'intent' : 'end'}`,
-    );
+    this.#waiting.delete(waiting.key);
     if (failure !== undefined) {
       waiting.settled.reject(failure);
       return;
@@ -172,6 +174,15 @@ export class JsonLinesAuditLog implements AuditLog {
     if (record !== undefined) this.#ledger.apply(record);
     waiting.settled.resolve();
   }
+}
+
+function keyOf(record: AuditRecord): string {
+  return record.phase === 'intent' ? `${record.id}/intent` : endKeyOf(record);
+}
+
+/** One for outcome and abandonment: there is one end. */
+function endKeyOf(record: AuditRecord): string {
+  return `${record.id}/end`;
 }
 
 async function within(milliseconds: number, work: Promise<void>): Promise<void> {

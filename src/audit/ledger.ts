@@ -1,6 +1,9 @@
 /** What the audit log knows by heart: which operations are open, which are closed, and which ApiTokens live. */
-import type { AuditIntent, AuditRecord, AuditSubject } from '../domain/audit.ts';
-import { isIntent, OPERATIONS, parseLine, parseRecord, parseSubject, SCHEMA, subjectOf } from './record.ts';
+import type { AuditIntent, AuditOperation, AuditRecord, AuditSubject } from '../domain/audit.ts';
+import { isIntent, parseLine, parseRecord, parseSubject, SCHEMA, subjectOf } from './record.ts';
+
+/** Operations that one audit id stands for, as auditID has it: mint, rotate and heal of one version are one. */
+const EFFECTS = ['mint', 'retire', 'delete'] as const;
 
 const CHECKPOINT = 'tokenwright.dev/audit-checkpoint/v1';
 
@@ -11,13 +14,13 @@ interface Entry {
   subject: AuditSubject;
   minted: boolean;
   deleted: boolean;
-  /** Two numbers for each of OPERATIONS: see ClosedVersions. */
+  /** Two numbers for each of EFFECTS: see the windows below. */
   closed: number[];
   open: Map<string, AuditIntent> | undefined;
 }
 
 /**
- * A record is known by ApiToken, operation and version. For each (ApiToken, operation) the highest closed version is kept, and which of
+ * A record is known by ApiToken, effect and version. For each (ApiToken, effect) the highest closed version is kept, and which of
  * the 29 below it are closed: versions rise, and only a few stand at a time, so nothing is repeated later than that. Like the
  * anti-replay window of IPsec (RFC 4303, 3.4.3), save that what lies below the window counts as new: a record twice is better than none.
  */
@@ -43,7 +46,7 @@ export class Ledger {
     } else {
       entry.open?.delete(record.id);
       if (entry.open?.size === 0) entry.open = undefined;
-      close(entry.closed, OPERATIONS.indexOf(record.operation), record.version);
+      close(entry.closed, effectOf(record.operation), record.version);
       if (record.phase === 'outcome' && mints(record)) entry.minted = true;
       if (record.phase === 'outcome' && record.operation === 'delete') entry.deleted = true;
     }
@@ -86,7 +89,7 @@ export class Ledger {
     const entry = this.#entryOf(subject);
     entry.minted ||= minted === true;
     entry.deleted ||= deleted === true;
-    for (const [index] of OPERATIONS.entries()) {
+    for (const [index] of EFFECTS.entries()) {
       for (const version of closedVersions(closed, index)) close(entry.closed, index, version);
     }
     for (const intent of open) {
@@ -128,7 +131,20 @@ function isLiving(entry: Entry): boolean {
 }
 
 function mints(record: AuditRecord): boolean {
-  return record.operation === 'mint' || record.operation === 'rotate' || record.operation === 'heal';
+  return effectOf(record.operation) === 0;
+}
+
+function effectOf(operation: AuditOperation): number {
+  switch (operation) {
+    case 'mint':
+    case 'rotate':
+    case 'heal':
+      return 0;
+    case 'retire':
+      return 1;
+    case 'delete':
+      return 2;
+  }
 }
 
 // ---- Windows of closed versions: closed[2i] is the highest, bit n of closed[2i + 1] says whether the n-th below it is closed ----
@@ -137,30 +153,30 @@ function mints(record: AuditRecord): boolean {
 const WINDOW = 30;
 
 function isClosed(entry: Entry, record: AuditRecord): boolean {
-  const index = 2 * OPERATIONS.indexOf(record.operation);
+  const index = 2 * effectOf(record.operation);
   const below = (entry.closed[index] ?? -1) - record.version;
   return below >= 0 && below < WINDOW && (((entry.closed[index + 1] ?? 0) >> below) & 1) === 1;
 }
 
-function close(closed: number[], operation: number, version: number): void {
-  while (closed.length < 2 * operation + 2) closed.push(-1, 0);
-  const highest = closed[2 * operation] ?? -1;
-  const mask = closed[2 * operation + 1] ?? 0;
+function close(closed: number[], effect: number, version: number): void {
+  while (closed.length < 2 * effect + 2) closed.push(-1, 0);
+  const highest = closed[2 * effect] ?? -1;
+  const mask = closed[2 * effect + 1] ?? 0;
   const above = version - highest;
   if (highest < 0 || above >= WINDOW) {
-    closed[2 * operation] = version;
-    closed[2 * operation + 1] = 1;
+    closed[2 * effect] = version;
+    closed[2 * effect + 1] = 1;
   } else if (above > 0) {
-    closed[2 * operation] = version;
-    closed[2 * operation + 1] = ((mask << above) | 1) & (2 ** WINDOW - 1);
+    closed[2 * effect] = version;
+    closed[2 * effect + 1] = ((mask << above) | 1) & (2 ** WINDOW - 1);
   } else if (-above < WINDOW) {
-    closed[2 * operation + 1] = mask | (1 << -above);
+    closed[2 * effect + 1] = mask | (1 << -above);
   }
 }
 
-function* closedVersions(closed: readonly number[], operation: number): Generator<number> {
-  const highest = closed[2 * operation] ?? -1;
-  const mask = closed[2 * operation + 1] ?? 0;
+function* closedVersions(closed: readonly number[], effect: number): Generator<number> {
+  const highest = closed[2 * effect] ?? -1;
+  const mask = closed[2 * effect + 1] ?? 0;
   for (let below = WINDOW - 1; below >= 0; below--)
     if (((mask >> below) & 1) === 1 && highest >= below) yield highest - below;
 }

@@ -8,7 +8,7 @@ import {
 } from '../domain/audit.ts';
 import { AuditError } from './error.ts';
 
-export const OPERATIONS: readonly AuditOperation[] = ['mint', 'rotate', 'heal', 'retire', 'delete'];
+const OPERATIONS: readonly AuditOperation[] = ['mint', 'rotate', 'heal', 'retire', 'delete'];
 
 export const SCHEMA = 'tokenwright.dev/audit/v1';
 

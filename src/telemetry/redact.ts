@@ -2,8 +2,11 @@
 
 const MARK = 'twk_';
 
-/** What `twk_` looks like inside base64, at each of the three alignments: a Secret's `data` is base64. */
-const BASE64_MARKS = ['dHdrX', 'R3a19', '0d2tf'];
+/**
+ * What `twk_` looks like inside base64, at each of the three alignments: a Secret's `data` is base64. At the second the last letter
+ * holds two bits of the environment: a letter there, or a digit or `-`.
+ */
+const BASE64_MARKS = ['dHdrX', 'R3a18', 'R3a19', '0d2tf'];
 
 /** A whole value is at least 84 characters of base64; shorter runs with the same five letters are chance. */
 const BASE64_RUN = 40;
