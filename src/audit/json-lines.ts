@@ -112,9 +112,7 @@ export class JsonLinesAuditLog implements AuditLog {
     waiting.settled.promise.catch(() => {});
     this.#waiting.set(key, waiting);
     this.#queue.push(waiting);
-    this.#pumping ??= this.#pump().finally(() => {
-      this.#pumping = undefined;
-    });
+    this.#pumping ??= this.#pump();
     return waiting;
   }
 
@@ -143,6 +141,8 @@ export class JsonLinesAuditLog implements AuditLog {
       for (const waiting of batch) waiting.state = 'writing';
       if (batch.length > 0) await this.#write(batch);
     }
+    // in the same turn as the last look at the queue: who comes later starts it again
+    this.#pumping = undefined;
   }
 
   async #write(batch: Waiting[]): Promise<void> {

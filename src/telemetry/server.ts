@@ -17,6 +17,8 @@ export interface TelemetryServerOptions {
   port: number;
   checks: readonly ReadyCheck[];
   metrics: { readonly contentType: string; render(): AsyncIterable<string> };
+  /** How long the reader of a scrape may take. 30 s unless given. */
+  scrapeMilliseconds?: number;
 }
 
 type Answer = { status: number; body: string | AsyncIterable<string>; type?: string; headers?: Record<string, string> };
@@ -24,6 +26,8 @@ type Answer = { status: number; body: string | AsyncIterable<string>; type?: str
 const TEXT = 'text/plain; charset=utf-8';
 
 const CONCURRENT_SCRAPES = 4;
+
+const SCRAPE_MILLISECONDS = 30_000;
 
 /** Serves from `listen` until `close`. */
 export class TelemetryServer {
@@ -52,7 +56,7 @@ export class TelemetryServer {
   listen(): Promise<AddressInfo> {
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) =>
+      this.#server.on('error', (error: NodeJS.ErrnoException) =>
         reject(
           new Error(`Cannot serve metrics on ${host ?? ''}:${port} (${error.code ?? error.message})`, { cause: error }),
         ),
@@ -76,6 +80,10 @@ export class TelemetryServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const answer = this.#answer(request);
+    // its connection may stay open for another request, which will not be answered any more
+    response.once('close', () => {
+      if (!this.#server.listening) setImmediate(() => this.#server.closeIdleConnections());
+    });
     response.writeHead(answer.status, {
       'content-type': answer.type ?? TEXT,
       'cache-control': 'no-store',
@@ -90,11 +98,12 @@ export class TelemetryServer {
     else await this.#stream(answer.body, response);
   }
 
-  /** A scrape that fails halfway is cut, so that no half is taken for the whole. */
+  /** A scrape that fails halfway, or whose reader dawdles, is cut, so that no half is taken for the whole. */
   async #stream(body: AsyncIterable<string>, response: ServerResponse): Promise<void> {
     this.#scrapes++;
     try {
-      await pipeline(Readable.from(body, { objectMode: false }), response);
+      const signal = AbortSignal.timeout(this.#options.scrapeMilliseconds ?? SCRAPE_MILLISECONDS);
+      await pipeline(Readable.from(body, { objectMode: false }), response, { signal });
     } catch {
       response.destroy();
     } finally {
