@@ -40,10 +40,7 @@ export interface OperatorOptions {
 export async function runOperator({ config, version, log, stop }: OperatorOptions): Promise<'stopped' | 'lost'> {
   const clock = new ServerClock();
   const metrics = new PrometheusMetrics({ version, tokenLimit: config.tokenMetricsLimit });
-  const kubeConfig = loadKubeConfig({
-    ...(config.kubeconfig !== undefined && { path: config.kubeconfig }),
-    ...(config.context !== undefined && { context: config.context }),
-  });
+  const kubeConfig = loadKubeConfig({ kubeconfig: config.kubeconfig, context: config.context });
   const connection = await ClusterConnection.open(kubeConfig, version);
   const client = new ApiServerClient({ connection, metrics, onDate: (date) => clock.observe(date) });
   const identity = `${process.env.POD_NAME ?? hostname()}_${randomBytes(4).toString('hex')}`;
