@@ -96,13 +96,13 @@ export function parseOperatorConfig(argv: string[], env: Environment, readFile =
         : [text]
       : [];
   };
+  const placeOf = (name: FlagName) => (given.values.has(name) ? `--${name}` : twinOf(name));
   const read = <T>(name: FlagName, reader: (text: string) => Read<T>, otherwise: T): T => {
     const text = texts(name).at(-1) ?? flagNamed(name)?.fallback;
     if (text === undefined) return otherwise;
     const result = reader(text);
     if ('value' in result) return result.value;
-    const place = given.values.has(name) ? `--${name}` : twinOf(name);
-    problems.push(`${place} ${result.problem}, not ${JSON.stringify(text)}.`);
+    problems.push(`${placeOf(name)} ${result.problem}, not ${JSON.stringify(text)}.`);
     return otherwise;
   };
 
@@ -127,7 +127,8 @@ export function parseOperatorConfig(argv: string[], env: Environment, readFile =
   };
   for (const name of config.watchNamespaces) {
     const result = namespaceName(name);
-    if ('problem' in result) problems.push(`--watch-namespace ${result.problem}, not ${JSON.stringify(name)}.`);
+    if ('problem' in result)
+      problems.push(`${placeOf('watch-namespace')} ${result.problem}, not ${JSON.stringify(name)}.`);
   }
   if (problems.length === 0) return { ok: true, config };
   const text = `${problems.join('\n')}\nRun "tokenwright operator --help" for all flags.\n`;
