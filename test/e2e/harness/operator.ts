@@ -1,0 +1,123 @@
+/** An operator as a real process, from the bundle that is shipped. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { bundle } from '../../../tools/build/bundle.ts';
+
+/** Files of this test process; gone with it. */
+export const SCRATCH = mkdtempSync(join(tmpdir(), 'tokenwright-e2e-'));
+const running = new Set<ChildProcess>();
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+  rmSync(SCRATCH, { recursive: true, force: true });
+});
+
+let built: Promise<string> | undefined;
+
+function script(): Promise<string> {
+  const folder = join(SCRATCH, 'bundle');
+  built ??= bundle(folder).then(() => join(folder, 'tokenwright.js'));
+  return built;
+}
+
+export class OperatorProcess {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<unknown>;
+  readonly logFile: string;
+  /** How long the log was before. */
+  readonly #logged: number;
+  #metricsURL: string | undefined;
+
+  private constructor(child: ChildProcess, logFile: string, logged: number) {
+    this.#child = child;
+    this.logFile = logFile;
+    this.#logged = logged;
+    this.#exited = once(child, 'exit');
+    running.add(child);
+    void this.#exited.then(() => running.delete(child));
+  }
+
+  /** stdout and stderr go to the end of `logFile`. */
+  static async start(flags: readonly string[], logFile: string): Promise<OperatorProcess> {
+    const file = await script();
+    const log = openSync(logFile, 'a');
+    const logged = fstatSync(log).size;
+    try {
+      const child = spawn(process.execPath, [file, 'operator', ...flags], {
+        stdio: ['ignore', log, log],
+        env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(SCRATCH, 'compile-cache') },
+      });
+      return new OperatorProcess(child, logFile, logged);
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** At once, as a crash does. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  /** SIGTERM, and its exit code. */
+  async stop(): Promise<number | null> {
+    if (!this.ended) {
+      this.#child.kill('SIGTERM');
+      await this.#exited;
+    }
+    return this.#child.exitCode;
+  }
+
+  async whenEnded(): Promise<void> {
+    if (!this.ended) await this.#exited;
+  }
+
+  log(): string {
+    return readFileSync(this.logFile, 'utf8');
+  }
+
+  /** As /metrics answers. Waits until the operator listens. */
+  async metrics(): Promise<string> {
+    return (await this.#fetch('/metrics')).text();
+  }
+
+  /** The sum of a metric's samples whose labels contain these texts. 0 where there is none. */
+  async metric(name: string, ...labels: string[]): Promise<number> {
+    const samples = (await this.metrics())
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .filter((line) => labels.every((label) => line.includes(label)));
+    return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  async isReady(): Promise<boolean> {
+    return (await this.#fetch('/readyz')).ok;
+  }
+
+  async #fetch(path: string): Promise<Response> {
+    this.#metricsURL ??= await this.#address();
+    return fetch(this.#metricsURL + path);
+  }
+
+  async #address(): Promise<string> {
+    const deadline = performance.now() + 20_000;
+    while (performance.now() < deadline && !this.ended) {
+      const log = readFileSync(this.logFile).subarray(this.#logged).toString();
+      const found = /"port":(\d+).*serving metrics/.exec(log);
+      if (found) return `http://127.0.0.1:${found[1]}`;
+      await wait(25);
+    }
+    throw new Error(`the operator serves no metrics; its log: ${this.log().slice(-2000)}`);
+  }
+}
