@@ -71,7 +71,7 @@ export function composeValue(environment: string, tokenID: TokenID, entropy: Uin
   return new TokenValue(body + checksumOf(body, body.length));
 }
 
-/** Reads what a caller presents. Never throws; looks at no more than 94 characters, each once. */
+/** Reads what a caller presents. Never throws; does no work on more than 86 characters. */
 export function parseValue(text: string): ParsedValue {
   if (!hasShape(text)) return { ok: false, problem: 'shape' };
   const checked = text.length - CHECKSUM;

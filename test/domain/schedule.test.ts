@@ -271,6 +271,7 @@ describe('a change of the clock', () => {
         expect(schedule.next(start + later)).toBeGreaterThanOrEqual(next);
         // nothing lies between: from just before it, it is still the next
         expect(schedule.next(next - 1)).toBe(next);
+        expect(schedule.next(next - 0.5)).toBe(next);
         expect(schedule.next(start + 0.5)).toBe(next);
       }),
       { numRuns: 300 },

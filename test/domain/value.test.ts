@@ -248,6 +248,27 @@ describe('reading what a caller presents', () => {
     for (let i = 0; i < 100; i++) expect(parseValue(long)).toEqual({ ok: false, problem: 'shape' });
     expect(performance.now() - start).toBeLessThan(1000);
   });
+
+  const tail = 'a1b2c3d4'.padEnd(51, '0');
+  it.each([
+    ['no separator', `twk_a-${tail}`],
+    ['a separator too early', `twk_a_-${tail}`],
+    ['a separator too late', `twk_aa1_${tail.slice(2)}`],
+    ['no environment', `twk__${tail}`],
+    ['an environment of 25', `twk_${'a'.repeat(25)}_${tail}`],
+    ['an environment in upper case', `twk_A_${tail}`],
+    ['an environment with a dot', `twk_a.b_${tail}`],
+    ['a token id that is not base62', `twk_a_-${tail.slice(1)}`],
+    ['digits that are not base62', `twk_a_${tail.slice(1)}-`],
+    ['letters outside ASCII', `twk_a_${tail.slice(1)}\u0130`],
+    ['another prefix', `twl_a_${tail}`],
+  ])('refuses %s although the checksum is right', (_, body) => {
+    let checksum = '';
+    for (let rest = crc32(Buffer.from(body, 'latin1')); checksum.length < 6; rest = Math.floor(rest / 62)) {
+      checksum = BASE62.charAt(rest % 62) + checksum;
+    }
+    expect(parseValue(body + checksum)).toEqual({ ok: false, problem: 'shape' });
+  });
 });
 
 describe('a TokenValue', () => {

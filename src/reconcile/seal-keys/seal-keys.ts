@@ -73,6 +73,7 @@ export class SealKeys {
   readonly #deps: SealKeysDependencies;
   #ring: KeyRing | undefined;
   #signing: SigningKey | undefined;
+  #running: Promise<boolean> | undefined;
 
   private constructor(deps: SealKeysDependencies) {
     this.#deps = deps;
@@ -98,10 +99,17 @@ export class SealKeys {
 
   /**
    * Reads the Secret, does what is due (answer requests, publish, sign with a newer key) and says whether signing() or
-   * trusted() is another than before. To be called about twice a minute, and not while it runs. On an error, which is
-   * thrown, the keys in use stay.
+   * trusted() is another than before. To be called about twice a minute, and before this operator takes over from another
+   * one. Calls at the same time share one run. On an error, which is thrown, the keys in use stay.
    */
-  async refresh(): Promise<boolean> {
+  refresh(): Promise<boolean> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #run(): Promise<boolean> {
     let last: unknown;
     for (let round = 0; round < ROUNDS; round++) {
       try {
