@@ -75,7 +75,8 @@ export const TOKEN_ID_FIELD = 'status.tokenID';
  */
 export function parseApiToken(data: unknown): ApiToken {
   runValidateFunc(validate as ValidateFunc<ApiToken>, data);
-  const { uid, namespace, resourceVersion, generation } = data.metadata;
+  // the schema leaves metadata to the API server
+  const { uid, namespace, resourceVersion, generation }: Partial<ApiToken['metadata']> = data.metadata ?? {};
   if (!uid || !namespace || !resourceVersion || generation === undefined) {
     throw new Error('data/metadata is not as the API server answers it');
   }

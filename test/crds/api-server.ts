@@ -1,0 +1,173 @@
+/**
+ * Speaks to the API server as a client does, and keeps its words: src/kube drops the bodies of refusals on purpose.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { KubeConfig } from '@kubernetes/client-node';
+import { parseAllDocuments } from 'yaml';
+import { ClusterConnection } from '../../src/kube/connection.ts';
+
+export interface Cause {
+  field: string;
+  message: string;
+}
+
+export interface Answer {
+  status: number;
+  // the tests read whatever kind they asked for
+  body: { message: string; reason?: string; details?: { causes?: Cause[] } } & Record<string, unknown>;
+}
+
+export interface User {
+  name: string;
+  groups?: readonly string[];
+}
+
+/** The operator's account, in a group that RBAC refuses nothing: what is refused then is refused by a policy. */
+export const OPERATOR: User = {
+  name: 'system:serviceaccount:tokenwright-system:tokenwright-operator',
+  groups: ['system:masters', 'system:authenticated'],
+};
+
+const CONTENT_TYPES = {
+  apply: 'application/apply-patch+yaml',
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+} as const;
+
+export class ApiServer {
+  readonly #connection: ClusterConnection;
+  readonly #user: User | undefined;
+
+  private constructor(connection: ClusterConnection, user?: User) {
+    this.#connection = connection;
+    this.#user = user;
+  }
+
+  static async open(kubeconfig: string): Promise<ApiServer> {
+    const config = new KubeConfig();
+    config.loadFromFile(kubeconfig);
+    return new ApiServer(await ClusterConnection.open(config, 'test'));
+  }
+
+  /** By impersonation, so with that user's rights. */
+  as(user: User): ApiServer {
+    return new ApiServer(this.#connection, user);
+  }
+
+  get(path: string): Promise<Answer> {
+    return this.#send('GET', path);
+  }
+
+  create(path: string, object: object): Promise<Answer> {
+    return this.#send('POST', path, object);
+  }
+
+  replace(path: string, object: object): Promise<Answer> {
+    return this.#send('PUT', path, object);
+  }
+
+  delete(path: string): Promise<Answer> {
+    return this.#send('DELETE', path);
+  }
+
+  apply(path: string, object: object, manager = 'test'): Promise<Answer> {
+    return this.#send('PATCH', `${path}?fieldManager=${manager}&force=true`, object, CONTENT_TYPES.apply);
+  }
+
+  mergePatch(path: string, patch: object): Promise<Answer> {
+    return this.#send('PATCH', path, patch, CONTENT_TYPES.merge);
+  }
+
+  jsonPatch(path: string, patch: readonly object[]): Promise<Answer> {
+    return this.#send('PATCH', path, patch, CONTENT_TYPES.json);
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  async #send(method: string, path: string, body?: object, contentType = 'application/json'): Promise<Answer> {
+    const headers: Record<string, string | string[]> = {
+      ...(await this.#connection.authorize()),
+      accept: 'application/json',
+      'content-type': contentType,
+    };
+    if (this.#user !== undefined) {
+      headers['impersonate-user'] = this.#user.name;
+      headers['impersonate-group'] = [...(this.#user.groups ?? ['system:authenticated'])];
+    }
+    const answer = await this.#connection.requests.request({
+      origin: this.#connection.origin,
+      path: this.#connection.basePath + path,
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.body.text();
+    // a path that is not served yet is answered in plain words
+    return { status: answer.statusCode, body: text.startsWith('{') ? JSON.parse(text) : { message: text } };
+  }
+}
+
+/** What a user reads when refused: `field: sentence` each, or the one sentence of an admission policy. */
+export function sentences(answer: Answer): string[] {
+  if (answer.status < 400) return [];
+  const policy = /denied request: (.*)$/s.exec(answer.body.message);
+  if (policy?.[1] !== undefined) return [policy[1]];
+  const causes = answer.body.details?.causes ?? [];
+  if (causes.length === 0) return [answer.body.message];
+  return (
+    causes
+      // "some validation rules were not checked because the object was invalid"
+      .filter((cause) => cause.field !== '<nil>')
+      // before 1.36 the type of a value that is not shown stands in its place
+      .map((cause) => `${cause.field}: ${cause.message.replace(/^(Invalid value: )"(?:array|object)": /, '$1')}`)
+      .sort()
+  );
+}
+
+export function expectOk(answer: Answer): Answer {
+  if (answer.status >= 300) throw new Error(`${answer.status}: ${answer.body.message}`);
+  return answer;
+}
+
+export const POLICIES = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
+
+const PATHS: Readonly<Record<string, string>> = {
+  CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+  ValidatingAdmissionPolicy: POLICIES,
+  ValidatingAdmissionPolicyBinding: '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings',
+};
+
+/** Applies the CRDs, waits until they are served, then applies the admission policies. */
+export async function installApi(server: ApiServer): Promise<void> {
+  const root = join(import.meta.dirname, '../..');
+  for (const folder of ['crds', 'deploy/admission']) {
+    for (const object of await manifests(join(root, folder))) {
+      const path = PATHS[object.kind];
+      if (path !== undefined)
+        expectOk(await server.apply(`${path}/${object.metadata.name}`, object, 'tokenwright-test'));
+    }
+    await until(
+      'ApiTokens are served',
+      async () => (await server.get('/apis/tokenwright.dev/v1alpha1/apitokens')).status === 200,
+    );
+  }
+}
+
+export async function manifests(folder: string): Promise<{ kind: string; metadata: { name: string } }[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+  const objects = texts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS()));
+  return objects.filter((object) => object.kind !== 'Kustomization');
+}
+
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(`not so within 20 s: ${what}`);
+    await wait(50);
+  }
+}
