@@ -122,9 +122,21 @@ export function sentences(answer: Answer): string[] {
     causes
       // "some validation rules were not checked because the object was invalid"
       .filter((cause) => cause.field !== '<nil>')
-      // before 1.36 the type of a value that is not shown stands in its place
-      .map((cause) => `${cause.field}: ${cause.message.replace(/^(Invalid value: )"(?:array|object)": /, '$1')}`)
+      // older API servers show the type of a value that broke a rule, and not the value
+      .map(
+        (cause) =>
+          `${cause.field}: ${cause.message.replace(/^(Invalid value: )"(?:array|object|string)": (?!.* in body )/, '$1')}`,
+      )
       .sort()
+  );
+}
+
+/** The same sentences as this API server shows them: with the value that broke a rule, or without. */
+export function asShown(says: readonly string[], showsValues: boolean): string[] {
+  if (showsValues) return [...says];
+  // what the schema refuses, and not a rule, is shown with its value by all
+  return says.map((line) =>
+    line.includes(' in body ') ? line : line.replace(/^(\S+: Invalid value: )".*?(?<!\\)": /s, '$1'),
   );
 }
 
