@@ -167,15 +167,16 @@ function repeats(sentence: string, sent: string | undefined): boolean {
   return false;
 }
 
+/** Every value as it was sent, and in base64, and out of it: stringData is answered about as data. */
 function* secretValues(sent: string): Generator<string> {
   const body: unknown = JSON.parse(sent);
   if (!isRecord(body)) return;
-  for (const field of ['data', 'stringData', 'spec']) {
-    const values = body[field];
+  for (const values of [body.data, body.stringData, body.spec]) {
     for (const value of isRecord(values) ? Object.values(values) : []) {
       if (typeof value !== 'string') continue;
       yield value;
-      if (field === 'data') yield Buffer.from(value, 'base64').toString('utf8');
+      yield Buffer.from(value).toString('base64');
+      yield Buffer.from(value, 'base64').toString('utf8');
     }
   }
 }

@@ -127,13 +127,12 @@ export class Reflector<T extends KubeObject> implements Store<T> {
     let listDue = true;
     while (!signal.aborted) {
       try {
-        if (listDue) await this.#list();
+        if (listDue || this.#untilRelistMs() <= 0) await this.#list();
         listDue = false;
         await this.#watch();
         this.#failures = 0;
         this.#doubts = 0;
         this.#restarted('ended');
-        listDue = this.#untilRelistMs() <= 0;
       } catch (error) {
         if (signal.aborted) return;
         if (doubtsPosition(error)) this.#doubts += 1;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeError, Metrics } from '../ports.ts';
 import type { Connection, Headers } from './connection.ts';
-import { fromFailure, fromRefusal, isConnectionReset, type Subject } from './errors.ts';
+import { fromFailure, fromRefusal, isConnectionReset, notSent, type Subject } from './errors.ts';
 import { exchange, LineError, stream } from './transport.ts';
 
 /** One call to the API server, of any verb. */
@@ -64,6 +64,8 @@ export class Sender {
 
   /** The text of a 2xx answer. Throws KubeError, or the signal's reason. */
   async send(call: Call): Promise<string> {
+    const fault = nameFault(call);
+    if (fault !== undefined) throw notSent(call, fault);
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
     let identity = await this.#identity(call);
     for (let attempt = 1; ; attempt += 1) {
@@ -147,6 +149,14 @@ export class Sender {
       counted = true;
     };
   }
+}
+
+/** A name that would make the path another one: an empty one turns DELETE of an object into DELETE of them all. */
+function nameFault({ type, key }: Call): string | undefined {
+  if (key === undefined) return undefined;
+  if (type.namespaced && key.namespace === undefined) return 'no namespace';
+  const odd = ['', '.', '..'];
+  return odd.includes(key.name) || odd.includes(key.namespace ?? 'none') ? 'not a name' : undefined;
 }
 
 function pathOf({ type, key, namespace = key?.namespace, subresource, query, method }: Call): string {
