@@ -26,17 +26,29 @@ export function createLogger(options: LogOptions): Logger {
   const stream = options.destination ?? new LineWriter(2);
   const colours = options.colours ?? (process.stderr.isTTY === true && !process.env.NO_COLOR);
   const finish = options.format === 'json' ? redact : (line: string) => asText(redact(line), colours);
-  return pino(
+  const logger = pino(
     {
       level: options.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (level) => ({ level }), log: reduceErrors, bindings: reduceErrors },
+      formatters: { level: (level) => ({ level }), log: reduceErrors },
       serializers: { err: (value: unknown) => (value instanceof Error ? errorFacts(value) : value) },
       hooks: { streamWrite: finish },
     },
     stream,
   );
+  return withReducedBindings(logger);
+}
+
+/** pino's formatters leave out what a child logger is bound to. */
+function withReducedBindings(logger: pino.Logger): Logger {
+  return {
+    debug: (fields, text) => logger.debug(fields, text),
+    info: (fields, text) => logger.info(fields, text),
+    warn: (fields, text) => logger.warn(fields, text),
+    error: (fields, text) => logger.error(fields, text),
+    child: (fields) => withReducedBindings(logger.child(reduceErrors(fields))),
+  };
 }
 
 export interface ErrorFacts {

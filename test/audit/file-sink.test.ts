@@ -209,10 +209,20 @@ describe('reading back', () => {
 
   it('goes on past lines that are no records, however long, and says so', async () => {
     const good = formatRecord(intent('u1', 'mint', 1));
-    writeFileSync(path, `garbage\n${'x'.repeat(300_000)}\n${good}\n{"a":1}\n`, { mode: 0o600 });
+    const long = JSON.stringify({ ...JSON.parse(formatRecord(intent('u2', 'mint', 1))), padding: 'x'.repeat(300_000) });
+    writeFileSync(path, `garbage\n${long}\n${good}\n{"a":1}\n`, { mode: 0o600 });
     const { audit, texts } = await openLog();
     expect(texts).toEqual(['the audit file has lines that are no audit records: they are left alone']);
-    expect(audit.open('u1')).toHaveLength(1);
+    expect([audit.open('u1').length, audit.open('u2').length]).toEqual([1, 0]);
+    await audit.close();
+  });
+
+  it('does not gather a line without end', async () => {
+    writeFileSync(path, formatRecord(intent('u1', 'mint', 1)), { mode: 0o600 });
+    truncateSync(path, 200 << 20);
+    const { audit, texts } = await openLog();
+    expect(texts).toEqual(['the last line of the audit file was cut: it is ended and ignored']);
+    await audit.record(intent('u2', 'mint', 1));
     await audit.close();
   });
 
@@ -273,6 +283,21 @@ describe('a file that is moved', () => {
     await again.audit.record(outcome('gone', 'delete', 0));
     await again.audit.close();
     expect(content()).toHaveLength(3);
+  });
+
+  it('is left for a longer one that took its place, which is read', async () => {
+    const { audit } = await openLog();
+    await audit.record(outcome('u1', 'mint', 1));
+    renameSync(path, `${path}.1`);
+    const others = ['u2', 'u3', 'u4'].map((uid) => formatRecord(outcome(uid, 'mint', 1)));
+    writeFileSync(path, others.join(''), { mode: 0o600 });
+    await audit.record(outcome('u2', 'mint', 1));
+    await audit.record(intent('u5', 'mint', 1));
+    await audit.close();
+    expect(audit.living().map(({ uid }) => uid)).toEqual(['u1', 'u2', 'u3', 'u4', 'u5']);
+    expect(content().slice(0, 3)).toEqual(['outcome mint 1 u2', 'outcome mint 1 u3', 'outcome mint 1 u4']);
+    expect(content().at(-1)).toBe('intent mint 1 u5');
+    expect(content(`${path}.1`)).toEqual(['outcome mint 1 u1']);
   });
 
   it('is noticed at once when asked, as by SIGHUP', async () => {

@@ -131,6 +131,14 @@ describe('a sink that fails', () => {
   });
 });
 
+it('needs no sink for what it has kept already', async () => {
+  const { audit, sink } = setUp();
+  await audit.record(intent('u1', 'mint', 1));
+  sink.failure = new Error('gone');
+  sink.prepare = () => Promise.reject(sink.failure);
+  await audit.record(intent('u1', 'mint', 1));
+});
+
 describe('a sink that hangs', () => {
   const options = { timeoutMilliseconds: 30, queueLimit: 3 };
 

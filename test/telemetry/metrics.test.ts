@@ -145,8 +145,8 @@ describe('cardinality', () => {
     ],
   ])('is bounded for %s', async (_, count, name) => {
     const metrics = make();
-    for (let i = 0; i < 1_000; i++) count(metrics, `value-${i}`);
     count(metrics, 'not a word: a whole message, with a name in it');
+    for (let i = 0; i < 1_000; i++) count(metrics, `value-${i}`);
     const series = seriesOf(await samplesOf(metrics), name);
     expect(series.length).toBeLessThanOrEqual(65);
     expect(series.some((one) => one.includes('"other"'))).toBe(true);
