@@ -9,6 +9,7 @@ import type { AuditRecord } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/value.ts';
 import { ApiServer, expectOk, installApi, OPERATOR } from '../../crds/api-server.ts';
 import { cluster } from '../cluster.ts';
+import { inspect } from './inspection.ts';
 import { apiToken, type WorkloadOptions, workload } from './manifests.ts';
 import { OperatorProcess, SCRATCH } from './operator.ts';
 import { ApiProxy, isProtocolWrite } from './proxy.ts';
@@ -39,6 +40,7 @@ export class Theatre {
   readonly timeline: Timeline;
   readonly #name: string;
   readonly #stages: Stage[] = [];
+  #count = 0;
 
   private constructor(name: string, server: ApiServer, timeline: Timeline) {
     this.#name = name;
@@ -56,7 +58,8 @@ export class Theatre {
   }
 
   async stage(): Promise<Stage> {
-    const namespace = `e2e-${this.#name}-${process.pid}-${this.#stages.length + 1}-${Date.now().toString(36)}`;
+    this.#count += 1;
+    const namespace = `e2e-${this.#name}-${process.pid}-${this.#count}-${Date.now().toString(36)}`;
     this.timeline.follow(namespace);
     const stage = new Stage(this, namespace, await ApiProxy.open(this.timeline.connection));
     this.#stages.push(stage);
@@ -82,9 +85,13 @@ export class Stage {
   readonly server: ApiServer;
   readonly auditFile: string;
   readonly logFile: string;
+  /** What the test itself does that the invariants have to know. */
+  endsGrants = false;
+  forgesStatus = false;
+  losesOverlap = false;
+  hasWipedAnnotations = false;
   #operator: OperatorProcess | undefined;
-  #proxies = 1;
-  readonly #others: { operator: OperatorProcess; proxy: ApiProxy }[] = [];
+  readonly #others: { operator: OperatorProcess; proxy: ApiProxy; auditFile: string }[] = [];
 
   constructor({ server, timeline }: Theatre, namespace: string, proxy: ApiProxy) {
     this.namespace = namespace;
@@ -93,6 +100,7 @@ export class Stage {
     this.proxy = proxy;
     this.auditFile = join(SCRATCH, `${namespace}.audit.jsonl`);
     this.logFile = join(SCRATCH, `${namespace}.log`);
+    this.#watchOver(proxy, this.auditFile);
   }
 
   // ---- The operator ------------------------------------------------------------------------------------------------
@@ -113,14 +121,27 @@ export class Stage {
 
   /** One more, with a proxy, an audit file and a log of its own. */
   async startAnother(flags: Record<string, string> = {}) {
-    this.#proxies += 1;
     const proxy = await ApiProxy.open(this.timeline.connection);
-    const auditFile = this.auditFile.replace('.jsonl', `.${this.#proxies}.jsonl`);
-    const arguments_ = await this.#arguments(proxy, { 'audit-log': auditFile, ...flags });
-    const operator = await OperatorProcess.start(arguments_, this.logFile.replace('.log', `.${this.#proxies}.log`));
+    const number = this.#others.length + 2;
+    const auditFile = this.auditFile.replace('.jsonl', `.${number}.jsonl`);
+    this.#watchOver(proxy, auditFile);
+    const given = await this.#arguments(proxy, { 'audit-log': auditFile, ...flags });
+    const operator = await OperatorProcess.start(given, this.logFile.replace('.log', `.${number}.log`));
     const another = { operator, proxy, auditFile };
     this.#others.push(another);
     return another;
+  }
+
+  #watchOver(proxy: ApiProxy, auditFile: string): void {
+    proxy.inspect = (call) =>
+      inspect(call, {
+        namespace: this.namespace,
+        forgesStatus: this.forgesStatus,
+        audit: () => this.audit(auditFile),
+        versions: (name, revision) =>
+          this.history('apitokens', name).find(({ at }) => at === revision)?.object.status?.versions,
+      });
+    proxy.onAnswer = () => this.timeline.poke();
   }
 
   async #arguments(proxy: ApiProxy, flags: Record<string, string>): Promise<string[]> {
@@ -312,6 +333,28 @@ export class Stage {
       .split('\n')
       .filter(Boolean)
       .map((line) => JSON.parse(line));
+  }
+
+  /** Of all operators. */
+  auditRecords(): AuditRecord[] {
+    return [this.auditFile, ...this.#others.map(({ auditFile }) => auditFile)].flatMap((file) => this.audit(file));
+  }
+
+  /** What the operators' writes broke while they were made. */
+  objections(): string[] {
+    return [this.proxy, ...this.#others.map(({ proxy }) => proxy)].flatMap((proxy) => proxy.objections);
+  }
+
+  /** All that the operators have written to disk. */
+  files(): string[] {
+    const others = this.#others.flatMap(({ operator, auditFile }) => [operator.logFile, auditFile]);
+    return [this.logFile, this.auditFile, ...others].filter(existsSync);
+  }
+
+  /** Of all Secrets' keys `token`, ever. */
+  allValues(): string[] {
+    const values = this.history('secrets').map(({ object }) => keyOfSecret(object, SECRET_KEYS.token));
+    return [...new Set(values.filter((value) => value !== undefined && value.length >= 16))].map(String);
   }
 
   events(reason: string) {
