@@ -7,6 +7,8 @@ export const REASONS = {
   Issued: 'The first version was minted and stands in the Secret.',
   Rotated: 'A new version is Current.',
   Retired: 'A Previous version is refused from now on, in the normal course.',
+  Settled: 'Every reader of the Secret has the Current version, so Previous was retired before its time.',
+  OverlapEnded: 'The overlap is over, so Previous was retired.',
   Compliant: 'Policies allow the grant.',
 
   // ---- why a version was minted

@@ -53,6 +53,7 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
     metrics,
     checks: [
       { name: 'caches', problem: () => (watches.synced ? undefined : 'not synced') },
+      { name: 'audit', problem: () => auditLog.problem() },
       { name: 'seal-keys', problem: () => (sealKeys ? undefined : 'not loaded') },
     ],
   });
@@ -65,6 +66,8 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
     if (stop.aborted) return 'stopped';
     const keys = sealKeys;
     const lead = async (signal: AbortSignal) => {
+      // while we stood by, another leader may have rotated the keys and written to a shared audit file
+      await Promise.all([keys.refresh(), auditLog.refresh()]);
       const queue = new WorkQueue({ controller: CONTROLLER, clock, metrics });
       const deps: ApiTokenDeps = {
         client,
