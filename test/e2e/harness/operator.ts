@@ -101,6 +101,10 @@ export class OperatorProcess {
     return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   }
 
+  async isLeading(): Promise<boolean> {
+    return (await this.metric('tokenwright_leader')) === 1;
+  }
+
   async isReady(): Promise<boolean> {
     return (await this.#fetch('/readyz')).ok;
   }

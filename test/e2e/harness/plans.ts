@@ -56,11 +56,8 @@ export async function run(theatre: Theatre, scenario: Scenario, plan?: Plan): Pr
       await stage.operator.whenEnded();
       stage.timeline.poke();
       await begun;
-      const restarted = stage.proxy.calls.length;
-      await stage.start(scenario.flags);
-      await stage.until('the new operator has looked', () =>
-        stage.proxy.calls.slice(restarted).some(({ verb, resource }) => verb === 'get' && resource === 'apitokens'),
-      );
+      const operator = await stage.start(scenario.flags);
+      await stage.untilAsked('the new operator leads', () => operator.isLeading());
     }
     await begun;
   } else {
