@@ -12,7 +12,10 @@ const lock = createHash('sha256')
 
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   console.error('Installing the packages (about half a minute)…');
-  // inside `npm run`, npm's own flags for the script come as environment and would reach the install
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+  // not `npm ci`: it refuses a lock file in which an optional package of another platform could not be resolved
+  execFileSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
   writeFileSync(stamp, lock);
 }
