@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { REASONS } from '../../src/api/reasons.ts';
 import type { TokenFacts } from '../../src/ports.ts';
@@ -226,21 +226,7 @@ describe('memory', () => {
   });
 });
 
-const promtool = spawnSync('promtool', ['--version']).status === 0;
-
 describe('Prometheus', () => {
-  it.skipIf(!promtool)(
-    'finds nothing to say against names, units and help texts (promtool check metrics)',
-    async () => {
-      const metrics = make();
-      everything(metrics);
-      for (const text of [await textOf(metrics), await textOf(make())]) {
-        const result = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-        expect([result.status, result.stderr, result.stdout]).toEqual([0, '', '']);
-      }
-    },
-  );
-
   it('gets a help text and a type once for each metric, before its samples', async () => {
     const metrics = make();
     everything(metrics);
