@@ -9,6 +9,8 @@ export default defineConfig({
   test: {
     // two cores: more workers only make each other late
     maxWorkers: 2,
+    // generous: a shared machine may be slow, and no test waits for time to pass
+    testTimeout: 60_000,
     projects: [
       {
         extends: true,
