@@ -1,0 +1,25 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const DEMO = fileURLToPath(new URL('../../tools/demo/demo.ts', import.meta.url));
+
+test('the demo shows a token minted, rotated, healed and refused, and no value', { timeout: 170_000 }, async () => {
+  // rejects unless the exit code is 0
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [DEMO], { timeout: 165_000 });
+  for (const sentence of [
+    'Minted: twk_production_…[redacted]',
+    'Version 1 -> 2. Both are accepted during the overlap',
+    'The workload was restarted (version.tokenwright.dev/',
+    'Version 1 was retired',
+    'Healed with version ',
+    'without wildcards',
+    'tokenwright_mints_total',
+    'outcome heal',
+    'kubectl get apitokens',
+    'Cleaned up',
+  ])
+    expect(stdout).toContain(sentence);
+  expect(stdout + stderr).not.toMatch(/twk_[a-z0-9-]+_[0-9A-Za-z]/);
+});
