@@ -1,0 +1,55 @@
+/** `npm run bench <name> [-- --json] [--tokens N] [--pairs N]` */
+import { parseArgs } from 'node:util';
+import type { BenchOptions, Result } from './cluster.ts';
+import { operatorMemory } from './operator-memory.ts';
+import { operatorThroughput } from './operator-throughput.ts';
+
+const BENCHES: Record<string, (options: BenchOptions) => Promise<Result[]>> = {
+  'operator-throughput': operatorThroughput,
+  'operator-memory': operatorMemory,
+};
+const LIST = `Benches: ${Object.keys(BENCHES).join(', ')}`;
+const USAGE = `usage: npm run bench <name> -- [--json] [--tokens N] [--pairs N]\n${LIST}`;
+
+async function main(): Promise<number> {
+  let parsed: ReturnType<typeof read>;
+  try {
+    parsed = read();
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
+    return 2;
+  }
+  const { values, positionals } = parsed;
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const [name = '', ...more] = positionals;
+  const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  if (bench === undefined || more.length > 0) {
+    console.error(`There is no bench "${positionals.join(' ')}".\n${USAGE}`);
+    return 2;
+  }
+  const results = await bench({ tokens: count(values.tokens), pairs: count(values.pairs) });
+  for (const result of results) console.log(values.json ? JSON.stringify(result) : row(result));
+  return 0;
+}
+
+function read() {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
+  const parsed = parseArgs({ allowPositionals: true, options: { json: flag, help: flag, tokens: text, pairs: text } });
+  for (const value of [parsed.values.tokens, parsed.values.pairs]) {
+    if (value !== undefined && !/^[1-9][0-9]{0,6}$/.test(value)) throw new Error(`"${value}" is not a count.`);
+  }
+  return parsed;
+}
+
+const count = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+
+function row({ name, value, unit, ratio, against }: Result): string {
+  const compared = ratio === null ? '' : `${ratio.toFixed(2)} of ${against}`;
+  return `${name.padEnd(56)} ${value.toFixed(2).padStart(10)} ${unit.padEnd(12)} ${compared}`.trimEnd();
+}
+
+process.exitCode = await main();
