@@ -87,7 +87,8 @@ export class ClusterConnection implements Connection {
 
   async close(): Promise<void> {
     const all = [this.#pools, ...this.#former];
-    await Promise.all(all.flatMap(({ requests, watches }) => [requests.close(), watches.destroy()]));
+    // Settled: a pool that is closed already says so by a rejection.
+    await Promise.allSettled(all.flatMap(({ requests, watches }) => [requests.close(), watches.destroy()]));
   }
 
   async #refresh(): Promise<Headers> {
@@ -152,7 +153,7 @@ export class ClusterConnection implements Connection {
     }
     if (!/^https?:/.test(proxy))
       throw new Error('the kubeconfig names a proxy that is not HTTP, which is not supported');
-    return new ProxyAgent({ ...options, uri: proxy, requestTls: tls });
+    return new ProxyAgent({ ...options, uri: proxy, requestTls: tls, proxyTunnel: true });
   }
 }
 

@@ -49,7 +49,7 @@ const defaultTiming: ReflectorTiming = { silenceMs: 90_000, watchSeconds: 300, f
 const settledMs = 5000;
 /** A watch that ends sooner, without an event, counts as a failure, or a broken proxy would have us spin. */
 const briefMs = 500;
-const doubtsBeforeRelist = 3;
+const doubtsBeforeRelist = 2;
 
 /**
  * Keeps a local copy of one kind by list and watch, as client-go's Reflector and shared informer do. Survives resets,
@@ -70,7 +70,7 @@ export class Reflector<T extends KubeObject> implements Store<T> {
   #listedAt = 0;
   /** In a row; the back-off grows with them. */
   #failures = 0;
-  /** In a row; refusals that may mean that our position is none. */
+  /** In a row; watches that failed as one from a position that is none does. */
   #doubts = 0;
 
   constructor(options: ReflectorOptions<T>) {
@@ -131,11 +131,9 @@ export class Reflector<T extends KubeObject> implements Store<T> {
         listDue = false;
         await this.#watch();
         this.#failures = 0;
-        this.#doubts = 0;
         this.#restarted('ended');
       } catch (error) {
         if (signal.aborted) return;
-        if (doubtsPosition(error)) this.#doubts += 1;
         listDue ||= isGone(error) || this.#doubts >= doubtsBeforeRelist;
         this.#report(error);
         await this.#pause(error);
@@ -170,6 +168,7 @@ export class Reflector<T extends KubeObject> implements Store<T> {
     let events = 0;
     const take = (event: WatchEvent<T>) => {
       events += 1;
+      this.#doubts = 0;
       this.#take(event);
     };
     const options = { ...this.#scope(), resourceVersion: this.#cache.position, timeoutSeconds, silenceMs };
@@ -178,6 +177,7 @@ export class Reflector<T extends KubeObject> implements Store<T> {
     } catch (error) {
       // It worked until now, so this is the first failure in a row.
       if (performance.now() - begun >= settledMs || (events > 0 && !isGone(error))) this.#failures = 0;
+      if (events === 0 && doubtsPosition(error)) this.#doubts += 1;
       throw error;
     }
     if (events === 0 && performance.now() - begun < briefMs) throw new Error('the watch ended as soon as it was open');
@@ -276,9 +276,13 @@ function isGone(error: unknown): boolean {
   return error instanceof KubeError && error.reason === 'Gone';
 }
 
-/** The server answered, and not about who we are or how busy it is: a position from the future, for one, gets a 504. */
+/**
+ * Not about who we are, how busy the server is, or a lost connection. A position from the future (etcd restored from a
+ * backup) gets a 504 from some servers, and from others (1.36, tried) a watch without even a bookmark: silence.
+ */
 function doubtsPosition(error: unknown): boolean {
-  if (!(error instanceof KubeError) || error.status === 0) return false;
+  if (!(error instanceof KubeError)) return false;
+  if (error.status === 0) return error.reason === 'Timeout';
   return !['TooManyRequests', 'Unavailable', 'Unauthorized', 'Forbidden'].includes(error.reason);
 }
 
