@@ -1,7 +1,7 @@
 /** An operator as a real process, from the bundle that is shipped. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -25,35 +25,52 @@ function script(): Promise<string> {
 }
 
 export class OperatorProcess {
-  readonly #child: ChildProcess;
-  readonly #exited: Promise<unknown>;
+  #child: ChildProcess;
+  #exited: Promise<unknown>;
+  #isToEnd = false;
+  readonly #spawn: () => ChildProcess;
   readonly logFile: string;
   /** How long the log was before. */
   readonly #logged: number;
   #metricsURL: string | undefined;
 
-  private constructor(child: ChildProcess, logFile: string, logged: number) {
-    this.#child = child;
+  private constructor(start: () => ChildProcess, logFile: string, logged: number) {
+    this.#spawn = start;
     this.logFile = logFile;
     this.#logged = logged;
-    this.#exited = once(child, 'exit');
-    running.add(child);
-    void this.#exited.then(() => running.delete(child));
+    this.#child = start();
+    this.#exited = this.#watch();
   }
 
   /** stdout and stderr go to the end of `logFile`. */
   static async start(flags: readonly string[], logFile: string): Promise<OperatorProcess> {
     const file = await script();
-    const log = openSync(logFile, 'a');
-    const logged = fstatSync(log).size;
-    try {
-      const child = spawn(process.execPath, [file, 'operator', ...flags], {
-        stdio: ['ignore', log, log],
-        env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(SCRATCH, 'compile-cache') },
-      });
-      return new OperatorProcess(child, logFile, logged);
-    } finally {
-      closeSync(log);
+    const logged = existsSync(logFile) ? statSync(logFile).size : 0;
+    const start = () => {
+      const log = openSync(logFile, 'a');
+      try {
+        return spawn(process.execPath, [file, 'operator', ...flags], {
+          stdio: ['ignore', log, log],
+          env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(SCRATCH, 'compile-cache') },
+        });
+      } finally {
+        closeSync(log);
+      }
+    };
+    return new OperatorProcess(start, logFile, logged);
+  }
+
+  /** As a kubelet does: one that ends by itself, for it lost its Lease on a busy machine, is started again. */
+  async #watch(): Promise<void> {
+    for (;;) {
+      running.add(this.#child);
+      await once(this.#child, 'exit');
+      running.delete(this.#child);
+      if (this.#isToEnd) return;
+      await wait(250);
+      if (this.#isToEnd) return;
+      this.#metricsURL = undefined;
+      this.#child = this.#spawn();
     }
   }
 
@@ -67,20 +84,20 @@ export class OperatorProcess {
 
   /** At once, as a crash does. */
   kill(): void {
+    this.#isToEnd = true;
     this.#child.kill('SIGKILL');
   }
 
   /** SIGTERM, and its exit code. */
   async stop(): Promise<number | null> {
-    if (!this.ended) {
-      this.#child.kill('SIGTERM');
-      await this.#exited;
-    }
+    this.#isToEnd = true;
+    if (!this.ended) this.#child.kill('SIGTERM');
+    await this.#exited;
     return this.#child.exitCode;
   }
 
   async whenEnded(): Promise<void> {
-    if (!this.ended) await this.#exited;
+    await this.#exited;
   }
 
   log(): string {
@@ -118,7 +135,7 @@ export class OperatorProcess {
     const deadline = performance.now() + 20_000;
     while (performance.now() < deadline && !this.ended) {
       const log = readFileSync(this.logFile).subarray(this.#logged).toString();
-      const found = /"port":(\d+).*serving metrics/.exec(log);
+      const found = [...log.matchAll(/"port":(\d+).*serving metrics/g)].at(-1);
       if (found) return `http://127.0.0.1:${found[1]}`;
       await wait(25);
     }

@@ -1,6 +1,6 @@
 /** Crash plans: scenario × call × what happens there. Each has a name, by which it is run alone. */
 import { digestOf } from '../../../src/domain/value.ts';
-import { violationsOf } from './invariants.ts';
+import { breachesOf } from './invariants.ts';
 import { type Call, labelOf, POINTS, type Point } from './proxy.ts';
 import { endState, SCENARIOS, type Scenario } from './scenarios.ts';
 import { isReadyPod, keyOfSecret, type Stage, type Theatre } from './stage.ts';
@@ -40,7 +40,8 @@ export interface Run {
 export async function run(theatre: Theatre, scenario: Scenario, plan?: Plan): Promise<Run> {
   const stage = await theatre.stage();
   await bystander(stage);
-  await stage.start(scenario.flags);
+  const flags = { 'lease-duration': '2s', ...scenario.flags };
+  await stage.start(flags);
   await scenario.prepare(stage);
   const from = stage.proxy.calls.length;
   const counted = () => stage.proxy.calls.slice(from).filter(scenario.counts);
@@ -56,7 +57,7 @@ export async function run(theatre: Theatre, scenario: Scenario, plan?: Plan): Pr
       await stage.operator.whenEnded();
       stage.timeline.poke();
       await begun;
-      const operator = await stage.start(scenario.flags);
+      const operator = await stage.start(flags);
       await stage.untilAsked('the new operator leads', () => operator.isLeading());
     }
     await begun;
@@ -67,14 +68,14 @@ export async function run(theatre: Theatre, scenario: Scenario, plan?: Plan): Pr
   const calls = counted().map(labelOf);
   await stage.quiet(1500);
   const end = endState(stage);
-  const breaches = [...violationsOf(stage), ...restsWell(stage)];
+  const breaches = [...(await breachesOf(stage)), ...restsWell(stage)];
   await stage.operator.stop();
   return { stage, calls, end, breaches: [...breaches, ...nothingOfOthersTouched(stage)] };
 }
 
 async function late(plan: Plan): Promise<never> {
   await new Promise((_, reject) => {
-    setTimeout(() => reject(new Error(`the operator never came to call ${plan.call} of ${plan.name}`)), 30_000).unref();
+    setTimeout(() => reject(new Error(`the operator never came to call ${plan.call} of ${plan.name}`)), 90_000).unref();
   });
   throw new Error('not reached');
 }

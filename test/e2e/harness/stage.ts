@@ -20,7 +20,6 @@ export const OPERATOR_NAMESPACE = 'tokenwright-system';
 
 /** Short times, so that a test lasts seconds. */
 const FLAGS: Record<string, string> = {
-  'lease-duration': '2s',
   'settle-after': '1s',
   'min-heal-interval': '1s',
   'log-level': 'debug',
@@ -86,7 +85,6 @@ export class Stage {
   readonly auditFile: string;
   readonly logFile: string;
   /** What the test itself does that the invariants have to know. */
-  endsGrants = false;
   forgesStatus = false;
   losesOverlap = false;
   hasWipedAnnotations = false;
@@ -231,7 +229,7 @@ export class Stage {
 
   until<T>(what: string, look: () => T | undefined | false, seconds?: number): Promise<T> {
     return this.timeline.until(what, look, seconds).catch((error: Error) => {
-      error.message += `\n${this.summary()}`;
+      error.message += `\n${this.summary(what)}`;
       throw error;
     });
   }
@@ -242,7 +240,7 @@ export class Stage {
     for (;;) {
       const found = await ask();
       if (found) return found;
-      if (performance.now() > deadline) throw new Error(`not so within ${seconds} s: ${what}\n${this.summary()}`);
+      if (performance.now() > deadline) throw new Error(`not so within ${seconds} s: ${what}\n${this.summary(what)}`);
       await wait(50);
     }
   }
@@ -381,9 +379,12 @@ export class Stage {
     await wait(1005 - (Date.now() % 1000));
   }
 
-  /** For messages of failures. Holds no value. */
-  summary(): string {
-    const tokens = this.timeline.list('apitokens', this.namespace).map(({ metadata, status }) => ({
+  /** For messages of failures: of the ApiTokens that `what` names, or of all. Holds no value. */
+  summary(what = ''): string {
+    const all = this.timeline.list('apitokens', this.namespace);
+    const named = all.filter(({ metadata }) => what.split(' ').includes(metadata.name));
+    const tokens = named.length > 0 ? named : all;
+    const states = tokens.map(({ metadata, status }) => ({
       name: metadata.name,
       lastVersion: status?.lastVersion,
       versions: status?.versions?.map((v) => `${v.version} ${v.state} ${v.acceptedUntilTime ?? ''}`),
@@ -391,8 +392,9 @@ export class Stage {
       restarts: status?.restarts,
       failures: status?.failures,
     }));
-    const log = existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8').split('\n').slice(-25).join('\n') : '';
-    return `${this.namespace}\n${JSON.stringify(tokens, undefined, 1)}\n${log}`;
+    const log = existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8').split('\n') : [];
+    const lines = log.filter((line) => tokens.some(({ metadata }) => line.includes(metadata.name))).slice(-25);
+    return [this.namespace, JSON.stringify(states, undefined, 1), ...lines].join('\n');
   }
 }
 
