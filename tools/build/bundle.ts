@@ -12,11 +12,10 @@ const root = join(import.meta.dirname, '../..');
 
 /**
  * Packages whose modules do nothing but declare, although their package.json does not say so: what is not used of them is
- * left out. The 700 generated models of the client are 10 MB of memory that KubeConfig has no use for.
+ * left out. The 700 generated models of the client are 10 MB of memory that KubeConfig has no use for. (Its polyfill.js does
+ * something, but for Node 18.)
  */
 const DECLARING_PACKAGES: ReadonlySet<string> = new Set(['@kubernetes/client-node']);
-/** Their exceptions. */
-const DOING_MODULES = /\/client-node\/dist\/polyfill\.js$/;
 
 /** CommonJS packages in an ES module ask for Node's own modules by `require`. */
 const REQUIRE = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
@@ -27,15 +26,19 @@ function packageOf(path: string): string | undefined {
 
 const leaveOutUnused: Plugin = {
   name: 'leave-out-unused',
-  setup({ onResolve, resolve: resolvePath }) {
-    onResolve({ filter: /./ }, async ({ path, pluginData, ...from }) => {
-      if (pluginData === leaveOutUnused) return undefined; // our own question below
-      const { kind, importer, resolveDir } = from;
-      const found = await resolvePath(path, { kind, importer, resolveDir, pluginData: leaveOutUnused });
-      const name = packageOf(found.path);
-      if (found.errors.length > 0 || name === undefined || !DECLARING_PACKAGES.has(name)) return undefined;
-      return { path: found.path, sideEffects: DOING_MODULES.test(found.path) };
+  setup({ onResolve, resolve: find }) {
+    const namesOne = new RegExp(`^(?:${[...DECLARING_PACKAGES].join('|')})$`);
+    onResolve({ filter: namesOne }, async ({ path, pluginData, kind, importer, resolveDir }) => {
+      if (pluginData === leaveOutUnused) return undefined; // our own question in the next line
+      const found = await find(path, { kind, importer, resolveDir, pluginData: leaveOutUnused });
+      return found.errors.length > 0 ? undefined : { path: found.path, sideEffects: false };
     });
+    // their modules name each other whole, so that esbuild, which is slow to answer, need not be asked
+    onResolve({ filter: /^\.{1,2}\/.*\.js$/ }, ({ path, importer, resolveDir }) =>
+      DECLARING_PACKAGES.has(packageOf(importer) ?? '')
+        ? { path: join(resolveDir, path), sideEffects: false }
+        : undefined,
+    );
   },
 };
 
@@ -58,6 +61,8 @@ export async function bundle(folder: string): Promise<number> {
     charset: 'ascii',
     legalComments: 'none', // THIRD_PARTY_LICENSES.txt has them whole
     banner: { js: REQUIRE },
+    // a package asks for what Node still has, but warns of on stderr at every start
+    alias: { punycode: './node_modules/punycode/punycode.js' },
     plugins: [leaveOutUnused],
     logLevel: 'warning',
   });
