@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { ApiToken, ApiTokenVersion } from '../../../src/api/apitoken.ts';
 import { SECRET_KEYS } from '../../../src/api/names.ts';
 import type { AuditRecord } from '../../../src/domain/audit.ts';
+import { secretsRead } from '../../../src/domain/consumers.ts';
 import { digestOf, tokenIDOf } from '../../../src/domain/value.ts';
 import { VALUE } from './inspection.ts';
 import { isReadyPod, keyOfSecret, type Stage, type WorkloadKind } from './stage.ts';
@@ -127,7 +128,8 @@ function podsAreAccepted(stage: Stage, name: string): string[] {
   // by UID: a StatefulSet gives its pods the same names again
   for (const revisions of Map.groupBy(stage.history('pods'), ({ object }) => object.metadata.uid).values()) {
     const made = revisions[0];
-    if (!made || !JSON.stringify(made.object.spec).includes(`"${secretName}"`)) continue;
+    // a mounted Secret is renewed in the pod
+    if (!made || secretsRead(made.object.spec).get(secretName) !== 'fixed') continue;
     const held = steps.findLast((step) => step.at < made.at)?.digest;
     if (held === undefined || !minted.has(held)) continue;
     for (const { at, token } of steps.filter((step) => step.at > made.at)) {

@@ -26,7 +26,7 @@ export type Reading = 'env' | 'envFrom' | 'volume' | 'projected' | 'subPath' | '
 const MOUNT = { name: 'token', mountPath: '/token' };
 
 /** The part of a pod spec that reads the Secret in that way. */
-function reading(how: Reading, secret: string): object {
+function reading(how: Reading, secret: string): { containers: object[]; [field: string]: object[] } {
   const container = { name: 'app', image: 'app' };
   const env = [{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: secret, key: 'token' } } }];
   const volumes = [{ name: 'token', secret: { secretName: secret } }];
@@ -57,6 +57,8 @@ export interface WorkloadOptions {
   kind?: 'Deployment' | 'StatefulSet' | 'DaemonSet';
   reads?: Reading;
   secret: string;
+  /** One more Secret, read by env. */
+  alsoReads?: string;
   replicas?: number;
   /** Of the pod template; see tools/controlplane/stages.yaml. */
   annotations?: Record<string, string>;
@@ -65,8 +67,10 @@ export interface WorkloadOptions {
 }
 
 export function workload(name: string, options: WorkloadOptions) {
-  const { kind = 'Deployment', reads = 'env', secret, replicas = 1, annotations = {}, spec = {} } = options;
+  const { kind = 'Deployment', reads = 'env', secret, alsoReads, replicas = 1, annotations = {}, spec = {} } = options;
   const labels = { app: name };
+  const pod = reading(reads, secret);
+  if (alsoReads !== undefined) pod.containers.push({ ...reading('env', alsoReads).containers[0], name: 'also' });
   return {
     apiVersion: 'apps/v1',
     kind,
@@ -80,7 +84,7 @@ export function workload(name: string, options: WorkloadOptions) {
         spec: {
           terminationGracePeriodSeconds: 0,
           tolerations: [{ operator: 'Exists' }],
-          ...reading(reads, secret),
+          ...pod,
         },
       },
       ...spec,

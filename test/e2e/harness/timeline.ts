@@ -5,6 +5,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiToken } from '../../../src/api/apitoken.ts';
+import type { PodSpec } from '../../../src/domain/consumers.ts';
 import { ClusterConnection } from '../../../src/kube/connection.ts';
 import type { KubeObject } from '../../../src/ports.ts';
 import type { Workload } from '../../../src/reconcile/apitoken/workloads.ts';
@@ -15,7 +16,7 @@ export interface SecretObject extends KubeObject {
 }
 
 export interface PodObject extends KubeObject {
-  spec: { containers: { image?: string }[] };
+  spec: PodSpec;
   status?: { phase?: string; conditions?: { type: string; status: string }[] };
 }
 
