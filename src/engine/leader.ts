@@ -132,7 +132,7 @@ export class LeaderElection {
       const late = pause(leftMs(), answered.signal).then(() => 'late' as const);
       const outcome = await Promise.race([this.#tried(() => this.#renew()), late]);
       answered.abort();
-      if (outcome === 'taken' || outcome === 'late') return false;
+      if (outcome === 'taken') return false;
       if (outcome === 'renewed') renewedAt = begun;
     }
     return false;

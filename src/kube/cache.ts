@@ -86,12 +86,12 @@ export class Cache<T extends KubeObject> implements Store<T> {
 
   /** A DELETED event. */
   remove(received: T): void {
-    const { resourceVersion = '', uid } = received.metadata;
+    const { resourceVersion = '' } = received.metadata;
     this.#advance(resourceVersion);
     const key = storeKey(received);
     const held = this.#objects.get(key);
-    if (held === undefined || held.metadata.uid !== uid) return;
-    // It left the selector, and one of our writes has brought it back since.
+    if (held === undefined) return;
+    // We have made it anew since, or brought it back into the selector.
     if (compareResourceVersions(resourceVersion, held.metadata.resourceVersion) < 0) return;
     this.#objects.delete(key);
     this.#notify('deleted', this.#receive(received));

@@ -303,6 +303,16 @@ describe('a leader', () => {
     expect(leases.holder).toBe('');
   });
 
+  it('that stops leaves alone a Lease that another has taken since', async () => {
+    const a = candidate('a');
+    await pass(10);
+    const spec = { holderIdentity: 'x', leaseDurationSeconds: 15 };
+    await leases.client('x').replace(leaseType, { ...present(), spec } as KubeObject);
+    a.stop.abort();
+    await a.end;
+    expect(leases.holder).toBe('x');
+  });
+
   it('may be a candidate again after it lost', async () => {
     const client = leases.client('a');
     const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };

@@ -97,6 +97,10 @@ describe('workers', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(times).toEqual([0, 100, 300, 700, 1700]);
     expect(results).toEqual(['error', 'error', 'error', 'requeue', 'success']);
+    failures = 1;
+    queue.add('a');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(times.slice(5)).toEqual([60_000, 60_100]);
   });
 
   it('survive a reconcile that throws before its promise, or asks for no time that there is', async () => {

@@ -21,7 +21,10 @@ beforeEach(async () => {
   client = newClient();
 });
 
-afterEach(() => server.close());
+afterEach(() => {
+  vi.useRealTimers();
+  return server.close();
+});
 
 function newClient(authorize?: () => Promise<Record<string, string>>): ApiServerClient {
   return new ApiServerClient({
@@ -300,24 +303,51 @@ describe('what goes wrong', () => {
 
   it('is a timeout when the server says nothing for 10 s, and the connection is not used again', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    try {
-      let closed = false;
-      server.answer = (_seen, response) => {
-        response.on('close', () => {
-          closed = true;
-        });
-        return true;
-      };
-      const failing = refused(client.create(widgets, object));
-      await vi.waitFor(() => expect(server.seen).toHaveLength(1));
-      await vi.advanceTimersByTimeAsync(9999);
-      expect(closed).toBe(false);
-      await vi.advanceTimersByTimeAsync(1);
-      expect(await failing).toMatchObject({ reason: 'Timeout', status: 0, transient: true });
-      await vi.waitFor(() => expect(closed).toBe(true));
-    } finally {
-      vi.useRealTimers();
+    const arrived = Promise.withResolvers<void>();
+    const closed = Promise.withResolvers<void>();
+    server.answer = (_seen, response) => {
+      response.on('close', closed.resolve);
+      arrived.resolve();
+      return true;
+    };
+    let ended = false;
+    const failing = refused(client.create(widgets, object)).finally(() => {
+      ended = true;
+    });
+    await arrived.promise;
+    await vi.advanceTimersByTimeAsync(9999);
+    expect(ended).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await failing).toMatchObject({ reason: 'Timeout', status: 0, transient: true });
+    await closed.promise;
+  });
+
+  it('is a watch in which nothing comes for too long, not even a bookmark', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const line = `${JSON.stringify({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '7' } } })}\n`;
+    let send = () => {};
+    server.answer = (_seen, response) => {
+      send = () => void response.write(line);
+      send();
+      return true;
+    };
+    let came = Promise.withResolvers<void>();
+    const options = { resourceVersion: '1', timeoutSeconds: 9, silenceMs: 1000 };
+    const failing = refused(client.watch(widgets, options, () => came.resolve()));
+    let ended = false;
+    void failing.then(() => {
+      ended = true;
+    });
+    for (let count = 0; count < 5; count += 1) {
+      await came.promise;
+      came = Promise.withResolvers();
+      await vi.advanceTimersByTimeAsync(900);
+      expect(ended).toBe(false);
+      send();
     }
+    await came.promise;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await failing).toMatchObject({ reason: 'Timeout', status: 0 });
   });
 
   it('is an answer without end, which is cut', async () => {
@@ -353,6 +383,23 @@ describe('what goes wrong', () => {
     await expect(listing).rejects.toBe(aborting.signal.reason);
     await expect(client.list(widgets, { signal: aborting.signal })).rejects.toBe(aborting.signal.reason);
   });
+});
+
+it('gives a watch no event after its signal fires, even of what came with the one before', async () => {
+  const aborting = new AbortController();
+  const got: unknown[] = [];
+  const options = { resourceVersion: '1', timeoutSeconds: 9, silenceMs: 9000, signal: aborting.signal };
+  server.answer = (_seen, response) => {
+    const line = `${JSON.stringify({ type: 'ADDED', object })}\n`;
+    response.end(line + line);
+    return true;
+  };
+  const watching = client.watch(widgets, options, (event) => {
+    got.push(event);
+    aborting.abort();
+  });
+  await expect(watching).rejects.toThrow('aborted');
+  expect(got).toHaveLength(1);
 });
 
 describe('what is counted', () => {

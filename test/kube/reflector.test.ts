@@ -111,17 +111,6 @@ describe('what a broken connection does', () => {
     await eventually(() => expect(server.watches).not.toContain(dead));
   });
 
-  it('takes bookmarks for signs of life', async () => {
-    reflect({ timing: { ...timing, silenceMs: 150 } });
-    await watching();
-    for (let count = 0; count < 10; count += 1) {
-      const before = performance.now();
-      server.bookmark();
-      await eventually(() => expect(performance.now() - before).toBeGreaterThan(30));
-    }
-    expect(server.requests('watch')).toHaveLength(1);
-  });
-
   it('waits for a server that refuses connections or calls, and tells what is wrong', async () => {
     let refusals = 3;
     server.answer = (_seen, response) => {

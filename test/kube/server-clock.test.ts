@@ -74,6 +74,12 @@ describe('the clock', () => {
     expect(clock.now() - wall).toBeLessThan(6 * minute);
   });
 
+  it('forgets it too when the server says nothing any more', () => {
+    clock.observe(httpDate(noon + minute));
+    monotonic += 11 * minute;
+    expect(clock.now()).toBe(noon);
+  });
+
   it('is a whole number of milliseconds', () => {
     monotonic = 5000.25;
     clock.observe(httpDate(noon + minute));
