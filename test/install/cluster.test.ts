@@ -30,8 +30,6 @@ beforeAll(async () => {
   plane = await startControlPlane({ log: () => {} });
   await bundle(folder);
   settings = ['--set', `operator.metricsPort=${await freePort()}`];
-  // with the label by which pods that are not restricted are refused
-  await kubectl('apply', '-f', join(root, 'deploy/namespace.yaml'));
 });
 
 afterAll(async () => {
@@ -54,12 +52,12 @@ async function helm(...args: string[]): Promise<string> {
   return stdout;
 }
 
-const waited = ['--wait', '--timeout=60s'];
+const waited = ['--wait', '--timeout=30s'];
 
 async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 20_000;
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not so within 30 s: ${what}\n${operator?.stderr}`);
+    if (performance.now() > deadline) throw new Error(`not so within 20 s: ${what}\n${operator?.stderr}`);
     await wait(100);
   }
 }
@@ -110,7 +108,55 @@ const crdColumns = async () => {
   return versions[0].additionalPrinterColumns.map(({ name }) => name);
 };
 
+describe('kubectl', () => {
+  const deploy = join(root, 'deploy');
+
+  test('applies deploy/ to an empty cluster, and again without a change', async () => {
+    const objects = readManifests(await kubectl('kustomize', deploy));
+    const created = await kubectl('apply', '-k', deploy);
+    expect(created.trim().split('\n')).toHaveLength(objects.length);
+    expect(created).not.toMatch(/unchanged|configured/);
+    await kubectl('rollout', 'status', '-n', OWN, 'deployment/tokenwright-operator', '--timeout=60s');
+    // kubectl says "configured" of some at each apply, where the server wrote out what was left out
+    const before = await generations();
+    await kubectl('apply', '-k', deploy);
+    expect(await generations()).toEqual(before);
+  });
+
+  /** Of the objects that have one: a change of the spec raises it. */
+  const generations = async () => {
+    const list = JSON.parse(await kubectl('get', '-k', deploy, '-o', 'json')) as { items: Manifest[] };
+    const counted = list.items.filter(({ metadata }) => 'generation' in metadata);
+    expect(counted.length).toBeGreaterThan(10);
+    return counted.map((object) => [nameOf(object), (object.metadata as { generation?: number }).generation]);
+  };
+
+  test('makes the namespace and the CRDs first, and the operator last', async () => {
+    const order = readManifests(await kubectl('kustomize', deploy)).map(nameOf);
+    const place = (name: string) => order.findIndex((other) => other.startsWith(name));
+    const places = [
+      'Namespace/',
+      'CustomResourceDefinition/',
+      'ValidatingAdmissionPolicy',
+      'ServiceAccount/',
+      'Deployment/',
+    ].map(place);
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+  });
+
+  test('deletes all of it', async () => {
+    const names = readManifests(await kubectl('kustomize', deploy));
+    await kubectl('delete', '-k', deploy, '--timeout=60s');
+    for (const { kind, metadata } of names.filter((object) => object.metadata.namespace === undefined))
+      expect(await exists(kind, metadata.name), `${kind}/${metadata.name}`).toBe(false);
+  });
+});
+
 describe('helm', () => {
+  // with the label by which pods that are not restricted are refused
+  beforeAll(() => kubectl('apply', '-f', join(root, 'deploy/namespace.yaml')));
+
   test('says what to do next, and warns of what was turned off', async () => {
     const notes = async (...set: string[]) => {
       const options = set.flatMap((value) => ['--set', value]);
@@ -392,52 +438,5 @@ describe('uninstalled by helm', () => {
     await helm('install', 'tokenwright', chart, ...waited, ...settings);
     await helm('uninstall', 'tokenwright', ...waited);
     expect(await exists('apitoken/summarizer', '-n', 'support')).toBe(true);
-  });
-});
-
-describe('kubectl', () => {
-  const deploy = join(root, 'deploy');
-
-  test('applies deploy/ to an empty cluster, and again without a change', async () => {
-    await kubectl('delete', 'crd', 'apitokens.tokenwright.dev');
-    await kubectl('delete', 'namespace', OWN);
-    const objects = readManifests(await kubectl('kustomize', deploy));
-    const created = await kubectl('apply', '-k', deploy);
-    expect(created.trim().split('\n')).toHaveLength(objects.length);
-    expect(created).not.toMatch(/unchanged|configured/);
-    await kubectl('rollout', 'status', '-n', OWN, 'deployment/tokenwright-operator', '--timeout=60s');
-    // kubectl says "configured" of some at each apply, where the server wrote out what was left out
-    const before = await generations();
-    await kubectl('apply', '-k', deploy);
-    expect(await generations()).toEqual(before);
-  });
-
-  /** Of the objects that have one: a change of the spec raises it. */
-  const generations = async () => {
-    const list = JSON.parse(await kubectl('get', '-k', deploy, '-o', 'json')) as { items: Manifest[] };
-    const counted = list.items.filter(({ metadata }) => 'generation' in metadata);
-    expect(counted.length).toBeGreaterThan(10);
-    return counted.map((object) => [nameOf(object), (object.metadata as { generation?: number }).generation]);
-  };
-
-  test('makes the namespace and the CRDs first, and the operator last', async () => {
-    const order = readManifests(await kubectl('kustomize', deploy)).map(nameOf);
-    const place = (name: string) => order.findIndex((other) => other.startsWith(name));
-    const places = [
-      'Namespace/',
-      'CustomResourceDefinition/',
-      'ValidatingAdmissionPolicy',
-      'ServiceAccount/',
-      'Deployment/',
-    ].map(place);
-    expect(places).not.toContain(-1);
-    expect(places).toEqual(places.toSorted((a, b) => a - b));
-  });
-
-  test('deletes all of it', async () => {
-    const names = readManifests(await kubectl('kustomize', deploy));
-    await kubectl('delete', '-k', deploy, '--timeout=60s');
-    for (const { kind, metadata } of names.filter((object) => object.metadata.namespace === undefined))
-      expect(await exists(kind, metadata.name), `${kind}/${metadata.name}`).toBe(false);
   });
 });
