@@ -276,8 +276,13 @@ describe.each(workloads)('in %s the operator', (plural, make) => {
 });
 
 describe('of Secrets the operator', () => {
-  const existing = async (ownerReferences: Json[]): Promise<string> => {
+  /** Owned by an ApiToken that lives, since what a missing one owns is garbage, and may be collected at any time. */
+  const existing = async (owners: Json[]): Promise<string> => {
     const name = freshName();
+    const token = await admin.create(tokens, apiToken(name, {}));
+    expectOk(token);
+    const { uid } = token.body['metadata'] as { uid: string };
+    const ownerReferences = owners.map((of) => ({ ...of, name, uid }));
     expectOk(await admin.create(secrets, secret(name, ownerReferences)));
     return name;
   };
