@@ -46,6 +46,15 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
   const identity = `${process.env.POD_NAME ?? hostname()}_${randomBytes(4).toString('hex')}`;
   const auditLog = await openAuditLog(config.auditLog, log);
   const events = new KubeEventRecorder({ client, clock, reportingInstance: process.env.POD_NAME ?? hostname() });
+  metrics.exposeCounter('events_dropped_total', 'Kubernetes Events that were lost.', () => events.counts.dropped);
+  metrics.exposeCounter(
+    'audit_failures_total',
+    'Audit records that could not be kept in time.',
+    () => auditLog.counts.failed,
+  );
+  const reopen = () => {
+    auditLog.refresh().catch((error: unknown) => log.error({ err: error }, 'audit log not opened again'));
+  };
   const watches = new Watches({ client, log, metrics, namespaces: config.watchNamespaces });
   let sealKeys: SealKeys | undefined;
   const server = new TelemetryServer({
@@ -57,6 +66,7 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
       { name: 'seal-keys', problem: () => (sealKeys ? undefined : 'not loaded') },
     ],
   });
+  process.on('SIGHUP', reopen);
   try {
     const address = await server.listen();
     log.info({ address: address.address, port: address.port, version }, 'serving metrics');
@@ -99,7 +109,7 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         metrics,
         concurrency: config.workers,
       });
-      await control(watches, deps, queue, workers, signal, config.shutdownTimeoutSeconds * 1000);
+      await control(watches, deps, keys, queue, workers, signal, config.shutdownTimeoutSeconds * 1000);
     };
     if (!config.leaderElect) {
       metrics.leader(true);
@@ -110,6 +120,7 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
     const timing = leaderTiming(config.leaseDurationSeconds * 1000);
     return await new LeaderElection({ client, namespace, name, identity, clock, log, metrics, timing }).run(lead, stop);
   } finally {
+    process.off('SIGHUP', reopen);
     await watches.stop();
     await events.stop();
     await close(auditLog, log);
@@ -127,6 +138,7 @@ function leaderTiming(leaseMs: number): { leaseMs: number; renewMs: number; retr
 async function control(
   watches: Watches,
   deps: ApiTokenDeps,
+  sealKeys: SealKeys,
   queue: WorkQueue,
   workers: Workers,
   signal: AbortSignal,
@@ -141,8 +153,6 @@ async function control(
   everything();
   workers.start();
   const refresh = setInterval(() => {
-    const { sealKeys } = deps;
-    if (!(sealKeys instanceof SealKeys)) return;
     sealKeys.refresh().then(
       (changed) => changed && everything(),
       (error: unknown) => deps.log.warn({ err: error }, 'seal keys not refreshed'),

@@ -146,7 +146,7 @@ function announcePromotion(deps: ApiTokenDeps, { token, seen }: Observation, ver
   const reason = version === 1 ? 'Issued' : 'Rotated';
   const note = `version ${version} is in the Secret`;
   deps.events.event(regarding(token), { type: 'Normal', reason, action: 'Rotate', note });
-  if (version > 1) deps.metrics.rotated(reason);
+  if (version > 1) deps.metrics.rotated();
   deps.log.info({ token: keyOf(token), tokenID: seen.tokenID, version }, 'version delivered');
   const overlap = seen.spec.ok ? seen.spec.spec.overlap : undefined;
   const mounts = seen.consumers.workloads.filter((c) => c.reads === 'refreshing');

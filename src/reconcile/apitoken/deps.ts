@@ -20,7 +20,12 @@ export interface ApiTokenDeps {
   issuer: Issuer;
   values: ValueMemory;
   rollouts: RolloutBudget;
-  sealKeys: { signing(): SigningKey; trusted(): PublicKeys };
+  sealKeys: {
+    signing(): SigningKey;
+    trusted(): PublicKeys;
+    /** For a key that is not known: reads the keys again, now and then. Whether there are others than before. */
+    lookAgain(): Promise<boolean>;
+  };
   census: Census;
   audit: AuditTrail;
   events: EventRecorder;

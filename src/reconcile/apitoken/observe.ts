@@ -66,7 +66,7 @@ export async function observe(
     deleting: token.metadata.deletionTimestamp !== undefined || deps.isNamespaceTerminating(namespace),
     spec: specOf(token),
     status,
-    sealState: sealState(deps, uid, status),
+    sealState: await sealState(deps, uid, status),
     secret: seeSecret(subject, secret, status),
     held: deps.values.digests(uid),
     consumers: await consumers(deps, subject, status, live),
@@ -76,11 +76,14 @@ export async function observe(
   return { key, token, secret, seen, subject };
 }
 
-function sealState(deps: ApiTokenDeps, uid: string, status: TokenStatus): SealState {
+async function sealState(deps: ApiTokenDeps, uid: string, status: TokenStatus): Promise<SealState> {
   const { seal } = status;
   if (!seal) return status.versions.length === 0 ? 'absent' : 'broken';
-  const content = sealContentOf(uid, status, seal.sequence);
-  if (checkSeal(content, seal, deps.sealKeys.trusted()) !== 'valid') return 'broken';
+  const check = () => checkSeal(sealContentOf(uid, status, seal.sequence), seal, deps.sealKeys.trusted());
+  let checked = check();
+  // another operator may have made the key since we read them
+  if (checked === 'unknown-key' && (await deps.sealKeys.lookAgain())) checked = check();
+  if (checked !== 'valid') return 'broken';
   return seal.keyID === deps.sealKeys.signing().keyID ? 'valid' : 'old-key';
 }
 

@@ -27,6 +27,8 @@ const ROTATE_REQUESTED = 'tokenwright.dev/rotate-requested-at';
 const ROTATE_HANDLED = 'tokenwright.dev/last-handled-rotate-request';
 const DISTRUST = 'tokenwright.dev/distrust-keys';
 const LABELS = { 'app.kubernetes.io/managed-by': 'tokenwright', 'app.kubernetes.io/component': 'seal-keys' };
+/** A token whose key is unknown makes the keys be read again at most so often, in seconds. */
+const LOOK_AGAIN = 10;
 const ROUNDS = 12; // a rotation takes five; the rest is for another operator's writes in between
 
 interface DataObject extends KubeObject {
@@ -74,6 +76,7 @@ export class SealKeys {
   #ring: KeyRing | undefined;
   #signing: SigningKey | undefined;
   #running: Promise<boolean> | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   private constructor(deps: SealKeysDependencies) {
     this.#deps = deps;
@@ -107,6 +110,13 @@ export class SealKeys {
       this.#running = undefined;
     });
     return this.#running;
+  }
+
+  /** refresh() for a seal whose key is unknown; at most once in ten seconds, since anybody can write a made-up key id. */
+  async lookAgain(): Promise<boolean> {
+    if (this.#running === undefined && this.#now() - this.#lookedAt < LOOK_AGAIN) return false;
+    this.#lookedAt = this.#now();
+    return this.refresh();
   }
 
   async #run(): Promise<boolean> {

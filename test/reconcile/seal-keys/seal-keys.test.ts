@@ -243,6 +243,23 @@ describe('rotation', () => {
     expect(checkSeal(content, sealOf(content, keys.signing()), published() ?? new Map())).toBe('valid');
   });
 
+  it('shows another operator the new key when it meets its seal, but not whenever it meets an unknown key', async () => {
+    const [one, other] = [await load(), await load()];
+    annotate('rotate-requested-at', '1');
+    await settle(one);
+    expect(trustedIDs(other)).not.toContain(one.signing().keyID);
+    expect(await other.lookAgain()).toBe(true);
+    expect(trustedIDs(other)).toContain(one.signing().keyID);
+
+    annotate('distrust-keys', trustedIDs(one)[0] ?? '');
+    await one.refresh();
+    expect(await other.lookAgain()).toBe(false);
+    expect(trustedIDs(other)).not.toEqual(trustedIDs(one));
+    clock.step(10);
+    expect(await other.lookAgain()).toBe(true);
+    expect(trustedIDs(other)).toEqual(trustedIDs(one));
+  });
+
   it('keeps no private key that has done its work', async () => {
     const keys = await load();
     annotate('rotate-requested-at', '1');
