@@ -196,7 +196,7 @@ export interface Metrics {
   leader(isLeader: boolean): void;
   watchRestarted(resource: string, reason: string): void;
   minted(cause: string): void;
-  rotated(cause: string): void;
+  rotated(): void;
   retired(reason: string): void;
   failed(reason: string): void;
   restarted(kind: string): void;

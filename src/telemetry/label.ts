@@ -1,6 +1,7 @@
 /** Keeps the number of series bounded whatever the program says. */
 
-const SHAPE = /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/;
+/** Also `apitokens/status`. */
+const SHAPE = /^[A-Za-z][A-Za-z0-9_./-]{0,62}$/;
 
 /** What every value beyond the bound is called. */
 export const OTHER = 'other';

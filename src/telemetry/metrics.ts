@@ -97,7 +97,7 @@ export class PrometheusMetrics implements Metrics {
   );
   readonly #leader = this.#gauge('leader', 'Whether this operator is the leader (1) or stands by (0).');
   readonly #minted = this.#counter('mints_total', 'Versions minted, by cause.', 'cause');
-  readonly #rotated = this.#counter('rotations_total', 'Rotations finished, by cause.', 'cause');
+  readonly #rotated = this.#counter('rotations_total', 'Versions after the first that were delivered.');
   readonly #retired = this.#counter(
     'retirements_total',
     'Previous versions whose acceptance ended, by reason.',
@@ -185,8 +185,8 @@ export class PrometheusMetrics implements Metrics {
     this.#minted.inc({ cause: this.#reasons.fold(cause) });
   }
 
-  rotated(cause: string): void {
-    this.#rotated.inc({ cause: this.#reasons.fold(cause) });
+  rotated(): void {
+    this.#rotated.inc();
   }
 
   retired(reason: string): void {

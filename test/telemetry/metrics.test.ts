@@ -50,7 +50,7 @@ function everything(metrics: PrometheusMetrics): void {
   metrics.leader(true);
   metrics.watchRestarted('apitokens', 'Gone');
   metrics.minted('Issued');
-  metrics.rotated('Scheduled');
+  metrics.rotated();
   metrics.retired('Retired');
   metrics.failed('WriteFailed');
   metrics.restarted('Deployment');
@@ -75,7 +75,7 @@ describe('what is counted', () => {
       'tokenwright_watch_restarts_total{resource="apitokens",reason="Gone"}': 1,
       tokenwright_leader: 1,
       'tokenwright_mints_total{cause="Issued"}': 1,
-      'tokenwright_rotations_total{cause="Scheduled"}': 1,
+      tokenwright_rotations_total: 1,
       'tokenwright_retirements_total{reason="Retired"}': 1,
       'tokenwright_failures_total{reason="WriteFailed"}': 1,
       'tokenwright_restarts_total{kind="Deployment"}': 1,
