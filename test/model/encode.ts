@@ -55,6 +55,7 @@ export const FAULTS = [
   'evict',
   'newKey',
   'loseKey',
+  'revoke',
   'preempt',
 ] as const;
 export type Fault = (typeof FAULTS)[number];

@@ -1,5 +1,6 @@
 /** Everything that is not the operator: time, users, the garbage collector, workloads, requests still in flight. */
 import { currentOf, EMPTY_STATUS } from '../../src/domain/lifecycle/seen.ts';
+import { settleAudit } from './audit.ts';
 import {
   AGE,
   AUDIT_INTENT,
@@ -50,6 +51,7 @@ export const USER_EVENTS = [
   'newWorkload',
   'newKey',
   'loseKey',
+  'revoke',
 ] as const satisfies readonly Fault[];
 export const WORKLOAD_EVENTS = ['wipe', 'evict'] as const satisfies readonly Fault[];
 
@@ -175,6 +177,16 @@ function actOnToken(model: Model, state: State, event: Fault): boolean {
       state[EXCUSED] = HARMED | EVER_HARMED;
       tokenChanged(state, model.tokens.of({ ...token, key: LOST_KEY }));
       return true;
+    case 'revoke': {
+      // in one write everything up to now is refused for ever; who writes, has closed in the audit log what it read
+      const { status } = token;
+      if (status.versions.length === 0) return false;
+      settleAudit(model, state, token);
+      state[EXCUSED] = HARMED | EVER_HARMED;
+      const revoked = { ...status, revokedThroughVersion: status.lastVersion, versions: [] };
+      tokenChanged(state, model.tokens.of({ ...token, status: revoked }));
+      return true;
+    }
     case 'newKey':
       state[KEY] = 1 - (state[KEY] ?? 0);
       return true;

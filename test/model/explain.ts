@@ -40,7 +40,7 @@ export function nextCall(model: Model, state: State, index: number): string {
     case at.PLANNED:
       return preparation(model, state, base, plan) ?? `${writeName(model, plan)}`;
     case at.PREPARED:
-      return plan.do === 'restart' ? 'GET ApiToken again' : writeName(model, plan);
+      return plan.do === 'restart' ? 'reread ApiToken' : writeName(model, plan);
     case at.CONFIRMED:
       return writeName(model, plan);
     default:
@@ -51,8 +51,7 @@ export function nextCall(model: Model, state: State, index: number): string {
 function preparation(model: Model, state: State, base: number, plan: Plan): string | undefined {
   if (plan.do === 'mint') return `audit intent and value for version ${plan.version} (${plan.cause})`;
   if (plan.do === 'restart') return `GET workload ${plan.workload}`;
-  if (plan.do === 'secret' && plan.what === 'writeSecret' && model.rules.rereadBeforeSecret)
-    return 'GET ApiToken again';
+  if (plan.do === 'secret' && plan.what === 'writeSecret' && model.rules.rereadBeforeSecret) return 'reread ApiToken';
   if (plan.do === 'status' && plan.write.what === 'retire') {
     return `audit intent to retire, of ${versionsOf(model.tokenAt(state, base + READ_TOKEN).status.versions)}`;
   }

@@ -65,6 +65,7 @@ export function checkStatusWrite(
 ): void {
   const { status } = write;
   if (status.lastVersion < before.lastVersion) model.breaks('I9: lastVersion falls');
+  if (status.revokedThroughVersion < before.revokedThroughVersion) model.breaks('I9: a revocation is undone');
   for (const v of status.versions) {
     const old = before.versions.find((o) => o.version === v.version);
     if (!DIGESTS.slice(write.uid * 16, write.uid * 16 + 16).includes(v.digest)) {
@@ -130,9 +131,11 @@ export function checkSecretWrite(
   const isGood = token.key !== LOST_KEY && isAccepted(token.status, plan.secret.digest, now);
   const { notAfter } = model.specOf(token);
   const isOver = notAfter !== undefined && now >= notAfter;
-  // A create that was long in flight may land on a deleted Secret: protocol-traces.md, 12. And with the keys everything is lost.
+  // A create that was long in flight may land on a deleted Secret: traces.test.ts, 12. And with the keys everything is lost.
   const isExcused = (state[EXCUSED] ?? 0) & HARMED && (plan.create || model.scenario.faults.loseKey);
-  if (plan.what === 'writeSecret' && !isGood && !isOver && !isExcused) {
+  // A write prepared before a revocation is healed like an altered Secret.
+  const isRevoked = plan.secret.version <= token.status.revokedThroughVersion;
+  if (plan.what === 'writeSecret' && !isGood && !isOver && !isExcused && !isRevoked) {
     model.breaks('I1: an operator writes a refused value');
   }
 }

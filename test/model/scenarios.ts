@@ -53,6 +53,17 @@ const BASE: Omit<Scenario, 'name' | 'reaches'> = {
   everywhere: true,
 };
 
+/** For scripts: nobody hurries, nothing has happened but the first issue. */
+export const STEADY: Scenario = {
+  ...BASE,
+  name: 'script',
+  ticks: 100,
+  patience: 100,
+  start: 'issued',
+  everywhere: false,
+  reaches: [],
+};
+
 const ROTATION = ['promote', 'restart', 'settle', 'retire'];
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -193,6 +204,12 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...BASE,
+    name: 'a revocation strikes',
+    faults: { revoke: 1, crash: 1, delay: 1 },
+    reaches: ['mint Issued', ...ROTATION],
+  },
+  {
+    ...BASE,
     name: 'the grant ends',
     start: 'nothing',
     spec: (generation) => ({ ...manual(generation), notAfter: 8 }),
@@ -225,7 +242,10 @@ export function prepare(scenario: Scenario, rules?: Rules, eager = true): Prepar
   if (scenario.start === 'requested') request(model, state);
   model.lastTick = (state[NOW] ?? 0) + scenario.ticks;
   const sources = [state];
-  if (scenario.everywhere) sources.push(...along(model, state, told));
+  if (scenario.everywhere) {
+    sources.push(...along(model, state, told));
+    if (scenario.start === 'nothing') sources.push(...along(model, requestedAfter(model, sources), told));
+  }
   return { model, sources: sources.map((source) => model.withFaults(source)), told };
 }
 
@@ -240,6 +260,13 @@ function issued(model: Model, start: State, told: string[]): State {
 function request(model: Model, state: State): void {
   const token = model.tokenAt(state, TOKEN);
   tokenChanged(state, model.tokens.of({ ...token, request: token.request + 1 }));
+}
+
+/** A rotation asked for where the first run ended. */
+function requestedAfter(model: Model, sources: readonly State[]): State {
+  const state = Int32Array.from(sources.at(-1) ?? model.initial());
+  request(model, state);
+  return state;
 }
 
 /** Every state of the run without faults. */
