@@ -41,6 +41,7 @@ export const FULL_STATUS: Status = {
     version(2, 'Previous', { acceptedUntilTime: TIME }),
   ],
   revokedThroughVersion: 1,
+  handledRevocations: ['0b4ee2c6-5f0d-4a6c-9d52-6a7f9a1f6f0e'],
   seal: { keyID: 'k1', sequence: 17, signature: 'c2lnbmF0dXJl' },
   effective: { renewBefore: '8h0m0s', overlap: '8h0m0s' },
   nextRotationTime: TIME,
@@ -77,6 +78,7 @@ export const LARGEST_STATUS: Status = {
       },
     }),
   ),
+  handledRevocations: many(16, (i) => String(i).padStart(64, '0')),
   seal: { keyID: 'k'.repeat(64), sequence: Number.MAX_SAFE_INTEGER, signature: 's'.repeat(128) },
   lastHandledRotateRequest: 'r'.repeat(256),
   restarts: { version: 3, workloads: many(256, (i) => ({ ...workload(i), name: 'n'.repeat(253) })) },
@@ -167,6 +169,21 @@ export const STATUS_CHANGES: readonly (readonly [sentence: string, after: Status
     '17 versions',
     { ...FULL_STATUS, versions: many(17, (i) => version(i + 1, 'Previous')) },
     ['status.versions: Too many: 17: must have at most 16 items'],
+  ],
+  [
+    '17 handled revocations',
+    { ...FULL_STATUS, handledRevocations: many(17, String) },
+    ['status.handledRevocations: Too many: 17: must have at most 16 items'],
+  ],
+  [
+    'one handled revocation twice',
+    { ...FULL_STATUS, handledRevocations: ['a', 'a'] },
+    ['status.handledRevocations[1]: Duplicate value: "a"'],
+  ],
+  [
+    'a handled revocation of 65 characters',
+    { ...FULL_STATUS, handledRevocations: ['u'.repeat(65)] },
+    ['status.handledRevocations[0]: Too long: may not be more than 64 bytes'],
   ],
   [
     'a seal without a signature',

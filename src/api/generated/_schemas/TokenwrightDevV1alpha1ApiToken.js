@@ -17,7 +17,7 @@ const schema21 = {
       "$ref": "891ndnXEDZwGYAcSR8rSjisjjZkpuDO1FcaZIHymlz8"
     },
     "status": {
-      "$ref": "3nkKrTpd7qZc9Kg6gyWRnLnhhQjIzZAGf2ZMwbFvh68"
+      "$ref": "Bo6HBu1YY6aYPgGYjfeNBCfrb0VuXFwvupkW2nYoeE"
     }
   },
   "required": ["spec", "apiVersion", "kind"],
@@ -2066,6 +2066,9 @@ const schema43 = {
     "revokedThroughVersion": {
       "$ref": "xBdTYVafszGfVcFfOCVyBiibnwOw9sar2YEcPnXlmAs"
     },
+    "handledRevocations": {
+      "$ref": "vPLp4DkEo9cTLBzURU1qu83UTznJsTuctG7bmN8eGjM"
+    },
     "seal": {
       "$ref": "3FsVz6oGLSfLmmv5NVzXhRL2Q75IUOFqs8mIJpGX9M"
     },
@@ -2989,6 +2992,71 @@ function validate100(data, {
   return errors === 0;
 }
 const schema51 = {
+  "type": "array",
+  "maxItems": 16,
+  "items": {
+    "$ref": "KE3aaHZp9gUCw4xA7IjnQZqX1SPAoiVtxyOyBpCrCDs"
+  },
+  "nullable": true
+};
+function validate121(data, {
+  instancePath = "",
+  parentData,
+  parentDataProperty,
+  rootData = data
+} = {}) {
+  let vErrors = null;
+  let errors = 0;
+  if (!Array.isArray(data) && data !== null) {
+    const err0 = {
+      instancePath,
+      schemaPath: "#/type",
+      keyword: "type",
+      params: {
+        type: "array"
+      }
+    };
+    if (vErrors === null) {
+      vErrors = [err0];
+    } else {
+      vErrors.push(err0);
+    }
+    errors++;
+  }
+  if (Array.isArray(data)) {
+    if (data.length > 16) {
+      const err1 = {
+        instancePath,
+        schemaPath: "#/maxItems",
+        keyword: "maxItems",
+        params: {
+          limit: 16
+        }
+      };
+      if (vErrors === null) {
+        vErrors = [err1];
+      } else {
+        vErrors.push(err1);
+      }
+      errors++;
+    }
+    const len0 = data.length;
+    for (let i0 = 0; i0 < len0; i0++) {
+      if (!validate27(data[i0], {
+        instancePath: instancePath + "/" + i0,
+        parentData: data,
+        parentDataProperty: i0,
+        rootData
+      })) {
+        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+        errors = vErrors.length;
+      }
+    }
+  }
+  validate121.errors = vErrors;
+  return errors === 0;
+}
+const schema52 = {
   "type": "object",
   "required": ["keyID", "sequence", "signature"],
   "properties": {
@@ -3089,7 +3157,7 @@ function validate35(data, {
   validate35.errors = vErrors;
   return errors === 0;
 }
-function validate121(data, {
+function validate124(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3196,10 +3264,10 @@ function validate121(data, {
       }
     }
   }
-  validate121.errors = vErrors;
+  validate124.errors = vErrors;
   return errors === 0;
 }
-const schema52 = {
+const schema53 = {
   "type": "object",
   "properties": {
     "renewBefore": {
@@ -3211,7 +3279,7 @@ const schema52 = {
   },
   "nullable": true
 };
-function validate126(data, {
+function validate129(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3259,15 +3327,15 @@ function validate126(data, {
       }
     }
   }
-  validate126.errors = vErrors;
+  validate129.errors = vErrors;
   return errors === 0;
 }
-const schema53 = {
+const schema54 = {
   "type": "string",
   "maxLength": 256,
   "nullable": true
 };
-function validate132(data, {
+function validate135(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3309,10 +3377,10 @@ function validate132(data, {
       errors++;
     }
   }
-  validate132.errors = vErrors;
+  validate135.errors = vErrors;
   return errors === 0;
 }
-const schema54 = {
+const schema55 = {
   "type": "object",
   "required": ["version"],
   "properties": {
@@ -3331,14 +3399,14 @@ const schema54 = {
   },
   "nullable": true
 };
-const schema55 = {
+const schema56 = {
   "type": "integer",
   "format": "int32",
   "minimum": 0,
   "nullable": true
 };
 const formats14 = formats.int32;
-function validate137(data, {
+function validate140(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3397,10 +3465,10 @@ function validate137(data, {
       errors++;
     }
   }
-  validate137.errors = vErrors;
+  validate140.errors = vErrors;
   return errors === 0;
 }
-const schema56 = {
+const schema57 = {
   "type": "array",
   "maxItems": 256,
   "items": {
@@ -3408,7 +3476,7 @@ const schema56 = {
   },
   "nullable": true
 };
-const schema57 = {
+const schema58 = {
   "type": "object",
   "required": ["kind", "name", "uid", "state"],
   "properties": {
@@ -3426,11 +3494,11 @@ const schema57 = {
     }
   }
 };
-const schema58 = {
+const schema59 = {
   "type": "string",
   "enum": ["Deployment", "StatefulSet", "DaemonSet"]
 };
-function validate141(data, {
+function validate144(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3460,7 +3528,7 @@ function validate141(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema58.enum
+        allowedValues: schema59.enum
       }
     };
     if (vErrors === null) {
@@ -3470,14 +3538,14 @@ function validate141(data, {
     }
     errors++;
   }
-  validate141.errors = vErrors;
+  validate144.errors = vErrors;
   return errors === 0;
 }
-const schema59 = {
+const schema60 = {
   "type": "string",
   "enum": ["RollingOut", "Done"]
 };
-function validate145(data, {
+function validate148(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3507,7 +3575,7 @@ function validate145(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema59.enum
+        allowedValues: schema60.enum
       }
     };
     if (vErrors === null) {
@@ -3517,10 +3585,10 @@ function validate145(data, {
     }
     errors++;
   }
-  validate145.errors = vErrors;
+  validate148.errors = vErrors;
   return errors === 0;
 }
-function validate140(data, {
+function validate143(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3594,13 +3662,13 @@ function validate140(data, {
       errors++;
     }
     if (data.kind !== undefined) {
-      if (!validate141(data.kind, {
+      if (!validate144(data.kind, {
         instancePath: instancePath + "/kind",
         parentData: data,
         parentDataProperty: "kind",
         rootData
       })) {
-        vErrors = vErrors === null ? validate141.errors : vErrors.concat(validate141.errors);
+        vErrors = vErrors === null ? validate144.errors : vErrors.concat(validate144.errors);
         errors = vErrors.length;
       }
     }
@@ -3627,13 +3695,13 @@ function validate140(data, {
       }
     }
     if (data.state !== undefined) {
-      if (!validate145(data.state, {
+      if (!validate148(data.state, {
         instancePath: instancePath + "/state",
         parentData: data,
         parentDataProperty: "state",
         rootData
       })) {
-        vErrors = vErrors === null ? validate145.errors : vErrors.concat(validate145.errors);
+        vErrors = vErrors === null ? validate148.errors : vErrors.concat(validate148.errors);
         errors = vErrors.length;
       }
     }
@@ -3653,10 +3721,10 @@ function validate140(data, {
     }
     errors++;
   }
-  validate140.errors = vErrors;
+  validate143.errors = vErrors;
   return errors === 0;
 }
-function validate139(data, {
+function validate142(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3699,21 +3767,21 @@ function validate139(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate140(data[i0], {
+      if (!validate143(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate140.errors : vErrors.concat(validate140.errors);
+        vErrors = vErrors === null ? validate143.errors : vErrors.concat(validate143.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate139.errors = vErrors;
+  validate142.errors = vErrors;
   return errors === 0;
 }
-function validate134(data, {
+function validate137(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3777,32 +3845,32 @@ function validate134(data, {
       }
     }
     if (data.pending !== undefined) {
-      if (!validate137(data.pending, {
+      if (!validate140(data.pending, {
         instancePath: instancePath + "/pending",
         parentData: data,
         parentDataProperty: "pending",
         rootData
       })) {
-        vErrors = vErrors === null ? validate137.errors : vErrors.concat(validate137.errors);
+        vErrors = vErrors === null ? validate140.errors : vErrors.concat(validate140.errors);
         errors = vErrors.length;
       }
     }
     if (data.workloads !== undefined) {
-      if (!validate139(data.workloads, {
+      if (!validate142(data.workloads, {
         instancePath: instancePath + "/workloads",
         parentData: data,
         parentDataProperty: "workloads",
         rootData
       })) {
-        vErrors = vErrors === null ? validate139.errors : vErrors.concat(validate139.errors);
+        vErrors = vErrors === null ? validate142.errors : vErrors.concat(validate142.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate134.errors = vErrors;
+  validate137.errors = vErrors;
   return errors === 0;
 }
-const schema60 = {
+const schema61 = {
   "type": "object",
   "required": ["count"],
   "properties": {
@@ -3827,12 +3895,12 @@ const schema60 = {
   },
   "nullable": true
 };
-const schema61 = {
+const schema62 = {
   "type": "integer",
   "format": "int32",
   "minimum": 0
 };
-function validate151(data, {
+function validate154(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3891,15 +3959,15 @@ function validate151(data, {
       errors++;
     }
   }
-  validate151.errors = vErrors;
+  validate154.errors = vErrors;
   return errors === 0;
 }
-const schema62 = {
+const schema63 = {
   "type": "string",
   "maxLength": 1024,
   "nullable": true
 };
-function validate154(data, {
+function validate157(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3941,10 +4009,10 @@ function validate154(data, {
       errors++;
     }
   }
-  validate154.errors = vErrors;
+  validate157.errors = vErrors;
   return errors === 0;
 }
-function validate150(data, {
+function validate153(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -3986,13 +4054,13 @@ function validate150(data, {
       errors++;
     }
     if (data.count !== undefined) {
-      if (!validate151(data.count, {
+      if (!validate154(data.count, {
         instancePath: instancePath + "/count",
         parentData: data,
         parentDataProperty: "count",
         rootData
       })) {
-        vErrors = vErrors === null ? validate151.errors : vErrors.concat(validate151.errors);
+        vErrors = vErrors === null ? validate154.errors : vErrors.concat(validate154.errors);
         errors = vErrors.length;
       }
     }
@@ -4008,13 +4076,13 @@ function validate150(data, {
       }
     }
     if (data.message !== undefined) {
-      if (!validate154(data.message, {
+      if (!validate157(data.message, {
         instancePath: instancePath + "/message",
         parentData: data,
         parentDataProperty: "message",
         rootData
       })) {
-        vErrors = vErrors === null ? validate154.errors : vErrors.concat(validate154.errors);
+        vErrors = vErrors === null ? validate157.errors : vErrors.concat(validate157.errors);
         errors = vErrors.length;
       }
     }
@@ -4052,10 +4120,10 @@ function validate150(data, {
       }
     }
   }
-  validate150.errors = vErrors;
+  validate153.errors = vErrors;
   return errors === 0;
 }
-const schema63 = {
+const schema64 = {
   "type": "array",
   "maxItems": 16,
   "items": {
@@ -4063,7 +4131,7 @@ const schema63 = {
   },
   "nullable": true
 };
-const schema64 = {
+const schema65 = {
   "type": "object",
   "required": ["type", "status", "lastTransitionTime", "reason", "message"],
   "properties": {
@@ -4087,11 +4155,11 @@ const schema64 = {
     }
   }
 };
-const schema65 = {
+const schema66 = {
   "type": "string",
   "maxLength": 316
 };
-function validate162(data, {
+function validate165(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4132,14 +4200,14 @@ function validate162(data, {
     }
     errors++;
   }
-  validate162.errors = vErrors;
+  validate165.errors = vErrors;
   return errors === 0;
 }
-const schema66 = {
+const schema67 = {
   "type": "string",
   "enum": ["True", "False", "Unknown"]
 };
-function validate164(data, {
+function validate167(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4169,7 +4237,7 @@ function validate164(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema66.enum
+        allowedValues: schema67.enum
       }
     };
     if (vErrors === null) {
@@ -4179,15 +4247,15 @@ function validate164(data, {
     }
     errors++;
   }
-  validate164.errors = vErrors;
+  validate167.errors = vErrors;
   return errors === 0;
 }
-const schema67 = {
+const schema68 = {
   "type": "string",
   "minLength": 1,
   "maxLength": 1024
 };
-function validate168(data, {
+function validate171(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4244,14 +4312,14 @@ function validate168(data, {
     }
     errors++;
   }
-  validate168.errors = vErrors;
+  validate171.errors = vErrors;
   return errors === 0;
 }
-const schema68 = {
+const schema69 = {
   "type": "string",
   "maxLength": 32768
 };
-function validate170(data, {
+function validate173(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4292,10 +4360,10 @@ function validate170(data, {
     }
     errors++;
   }
-  validate170.errors = vErrors;
+  validate173.errors = vErrors;
   return errors === 0;
 }
-function validate161(data, {
+function validate164(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4385,24 +4453,24 @@ function validate161(data, {
       errors++;
     }
     if (data.type !== undefined) {
-      if (!validate162(data.type, {
+      if (!validate165(data.type, {
         instancePath: instancePath + "/type",
         parentData: data,
         parentDataProperty: "type",
         rootData
       })) {
-        vErrors = vErrors === null ? validate162.errors : vErrors.concat(validate162.errors);
+        vErrors = vErrors === null ? validate165.errors : vErrors.concat(validate165.errors);
         errors = vErrors.length;
       }
     }
     if (data.status !== undefined) {
-      if (!validate164(data.status, {
+      if (!validate167(data.status, {
         instancePath: instancePath + "/status",
         parentData: data,
         parentDataProperty: "status",
         rootData
       })) {
-        vErrors = vErrors === null ? validate164.errors : vErrors.concat(validate164.errors);
+        vErrors = vErrors === null ? validate167.errors : vErrors.concat(validate167.errors);
         errors = vErrors.length;
       }
     }
@@ -4429,24 +4497,24 @@ function validate161(data, {
       }
     }
     if (data.reason !== undefined) {
-      if (!validate168(data.reason, {
+      if (!validate171(data.reason, {
         instancePath: instancePath + "/reason",
         parentData: data,
         parentDataProperty: "reason",
         rootData
       })) {
-        vErrors = vErrors === null ? validate168.errors : vErrors.concat(validate168.errors);
+        vErrors = vErrors === null ? validate171.errors : vErrors.concat(validate171.errors);
         errors = vErrors.length;
       }
     }
     if (data.message !== undefined) {
-      if (!validate170(data.message, {
+      if (!validate173(data.message, {
         instancePath: instancePath + "/message",
         parentData: data,
         parentDataProperty: "message",
         rootData
       })) {
-        vErrors = vErrors === null ? validate170.errors : vErrors.concat(validate170.errors);
+        vErrors = vErrors === null ? validate173.errors : vErrors.concat(validate173.errors);
         errors = vErrors.length;
       }
     }
@@ -4466,10 +4534,10 @@ function validate161(data, {
     }
     errors++;
   }
-  validate161.errors = vErrors;
+  validate164.errors = vErrors;
   return errors === 0;
 }
-function validate160(data, {
+function validate163(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -4512,18 +4580,18 @@ function validate160(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate161(data[i0], {
+      if (!validate164(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate161.errors : vErrors.concat(validate161.errors);
+        vErrors = vErrors === null ? validate164.errors : vErrors.concat(validate164.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate160.errors = vErrors;
+  validate163.errors = vErrors;
   return errors === 0;
 }
 function validate95(data, {
@@ -4606,25 +4674,36 @@ function validate95(data, {
         errors = vErrors.length;
       }
     }
-    if (data.seal !== undefined) {
-      if (!validate121(data.seal, {
-        instancePath: instancePath + "/seal",
+    if (data.handledRevocations !== undefined) {
+      if (!validate121(data.handledRevocations, {
+        instancePath: instancePath + "/handledRevocations",
         parentData: data,
-        parentDataProperty: "seal",
+        parentDataProperty: "handledRevocations",
         rootData
       })) {
         vErrors = vErrors === null ? validate121.errors : vErrors.concat(validate121.errors);
         errors = vErrors.length;
       }
     }
+    if (data.seal !== undefined) {
+      if (!validate124(data.seal, {
+        instancePath: instancePath + "/seal",
+        parentData: data,
+        parentDataProperty: "seal",
+        rootData
+      })) {
+        vErrors = vErrors === null ? validate124.errors : vErrors.concat(validate124.errors);
+        errors = vErrors.length;
+      }
+    }
     if (data.effective !== undefined) {
-      if (!validate126(data.effective, {
+      if (!validate129(data.effective, {
         instancePath: instancePath + "/effective",
         parentData: data,
         parentDataProperty: "effective",
         rootData
       })) {
-        vErrors = vErrors === null ? validate126.errors : vErrors.concat(validate126.errors);
+        vErrors = vErrors === null ? validate129.errors : vErrors.concat(validate129.errors);
         errors = vErrors.length;
       }
     }
@@ -4651,46 +4730,46 @@ function validate95(data, {
       }
     }
     if (data.lastHandledRotateRequest !== undefined) {
-      if (!validate132(data.lastHandledRotateRequest, {
+      if (!validate135(data.lastHandledRotateRequest, {
         instancePath: instancePath + "/lastHandledRotateRequest",
         parentData: data,
         parentDataProperty: "lastHandledRotateRequest",
         rootData
       })) {
-        vErrors = vErrors === null ? validate132.errors : vErrors.concat(validate132.errors);
+        vErrors = vErrors === null ? validate135.errors : vErrors.concat(validate135.errors);
         errors = vErrors.length;
       }
     }
     if (data.restarts !== undefined) {
-      if (!validate134(data.restarts, {
+      if (!validate137(data.restarts, {
         instancePath: instancePath + "/restarts",
         parentData: data,
         parentDataProperty: "restarts",
         rootData
       })) {
-        vErrors = vErrors === null ? validate134.errors : vErrors.concat(validate134.errors);
+        vErrors = vErrors === null ? validate137.errors : vErrors.concat(validate137.errors);
         errors = vErrors.length;
       }
     }
     if (data.failures !== undefined) {
-      if (!validate150(data.failures, {
+      if (!validate153(data.failures, {
         instancePath: instancePath + "/failures",
         parentData: data,
         parentDataProperty: "failures",
         rootData
       })) {
-        vErrors = vErrors === null ? validate150.errors : vErrors.concat(validate150.errors);
+        vErrors = vErrors === null ? validate153.errors : vErrors.concat(validate153.errors);
         errors = vErrors.length;
       }
     }
     if (data.conditions !== undefined) {
-      if (!validate160(data.conditions, {
+      if (!validate163(data.conditions, {
         instancePath: instancePath + "/conditions",
         parentData: data,
         parentDataProperty: "conditions",
         rootData
       })) {
-        vErrors = vErrors === null ? validate160.errors : vErrors.concat(validate160.errors);
+        vErrors = vErrors === null ? validate163.errors : vErrors.concat(validate163.errors);
         errors = vErrors.length;
       }
     }

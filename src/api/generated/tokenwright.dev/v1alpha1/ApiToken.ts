@@ -212,7 +212,11 @@ export interface IApiToken {
      */
     "revokedThroughVersion"?: number;
     /**
-     * The operator's signature over the uid, tokenID, sequence, versions with times and grants, and revokedThroughVersion.
+     * The uids of the revocations that this status has carried out and that are still pending. A verifier that holds such an order does not refuse the versions minted since.
+     */
+    "handledRevocations"?: Array<string>;
+    /**
+     * The operator's signature over the uid, tokenID, sequence, versions with times and grants, revokedThroughVersion and handledRevocations.
      */
     "seal"?: {
       /**
