@@ -5,9 +5,10 @@ import { parseDuration } from '../../domain/duration.ts';
 import { type Description, effectiveText, rfc3339 } from '../../domain/lifecycle/describe.ts';
 import { EMPTY_STATUS, type Seen, type TokenSpec, type TokenStatus } from '../../domain/lifecycle/seen.ts';
 import { parseSchedule } from '../../domain/schedule.ts';
-import type { SealContent, VersionRecord } from '../../domain/seal.ts';
+import type { SealContent } from '../../domain/seal.ts';
+import { secondsOf, versionOf } from '../../domain/sealed-status.ts';
 import { checkTemplate, METADATA_NAMES } from '../../domain/template.ts';
-import { type Digest, type TokenID, tokenIDOf } from '../../domain/value.ts';
+import { type TokenID, tokenIDOf } from '../../domain/value.ts';
 
 const RENEW_SHARE = 3;
 
@@ -102,25 +103,6 @@ export function statusOf(token: ApiToken): TokenStatus {
   return parsed;
 }
 
-function versionOf(version: NonNullable<ApiTokenStatus['versions']>[number]): VersionRecord {
-  const { grant } = version;
-  const record: VersionRecord = {
-    version: version.version,
-    state: version.state,
-    digest: version.digest as Digest,
-    issueTime: secondsOf(version.issueTime),
-    expirationTime: secondsOf(version.expirationTime),
-    grant: {
-      subject: grant.subject,
-      environment: grant.environment,
-      audiences: grant.audiences,
-      scopes: grant.scopes ?? [],
-    },
-  };
-  if (version.acceptedUntilTime !== undefined) record.acceptedUntilTime = secondsOf(version.acceptedUntilTime);
-  return record;
-}
-
 export function sealContentOf(uid: string, status: TokenStatus, sequence: number): SealContent {
   const { lastVersion, revokedThroughVersion, versions } = status;
   return { uid, tokenID: tokenIDOf(uid), sequence, lastVersion, revokedThroughVersion, versions };
@@ -179,10 +161,4 @@ function conditionsOf(token: ApiToken, description: Description, now: number): A
     const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : rfc3339(now);
     return { ...condition, observedGeneration: token.metadata.generation, lastTransitionTime };
   });
-}
-
-/** Whole epoch seconds; 0 for what is no time, which is in the past and so opens nothing. */
-function secondsOf(time: string | undefined): number {
-  const milliseconds = Date.parse(time ?? '');
-  return Number.isNaN(milliseconds) ? 0 : Math.floor(milliseconds / 1000);
 }
