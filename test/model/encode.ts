@@ -51,6 +51,7 @@ export const FAULTS = [
   'wipe',
   'request',
   'widen',
+  'retemplate',
   'newWorkload',
   'evict',
   'newKey',

@@ -48,6 +48,7 @@ export const USER_EVENTS = [
   'recreate',
   'request',
   'widen',
+  'retemplate',
   'newWorkload',
   'newKey',
   'loseKey',
@@ -172,6 +173,13 @@ function actOnToken(model: Model, state: State, event: Fault): boolean {
     case 'widen':
       tokenChanged(state, model.tokens.of({ ...token, generation: token.generation + 1 }));
       return true;
+    case 'retemplate': {
+      const template = token.template === 0 ? 1 : 0;
+      // a Secret written under the old one may land after it, and looks altered
+      state[EXCUSED] = (state[EXCUSED] ?? 0) | EVER_HARMED;
+      tokenChanged(state, model.tokens.of({ ...token, generation: token.generation + 1, template }));
+      return true;
+    }
     case 'loseKey':
       if (token.status.versions.length === 0) return false;
       state[EXCUSED] = HARMED | EVER_HARMED;

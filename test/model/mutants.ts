@@ -1,5 +1,4 @@
 /** Protocols that are wrong in one place. Each is one that somebody could write, or did. */
-import type { Action } from '../../src/domain/lifecycle/decide.ts';
 import { currentOf, type Seen } from '../../src/domain/lifecycle/seen.ts';
 import { PROTOCOL, type Rules } from './rules.ts';
 
@@ -13,20 +12,6 @@ export interface Mutant {
 }
 
 const { decide, promote, addNext } = PROTOCOL;
-
-/** Another answer where `decide` gives one of that kind. */
-function instead<D extends Action['do']>(
-  kind: D,
-  other: (action: Extract<Action, { do: D }>, seen: Seen, now: number) => Action,
-): Pick<Rules, 'decide'> {
-  const isKind = (action: Action): action is Extract<Action, { do: D }> => action.do === kind;
-  return {
-    decide: (seen, now, tuning) => {
-      const action = decide(seen, now, tuning);
-      return isKind(action) ? other(action, seen, now) : action;
-    },
-  };
-}
 
 const previousOf = (seen: Seen) => seen.status.versions.filter((v) => v.state === 'Previous').map((v) => v.version);
 
@@ -170,8 +155,15 @@ const MUTATIONS: readonly (Omit<Mutant, 'rules'> & { rules: Partial<Rules> })[] 
   },
   {
     name: 'no fence before retirement',
-    scenario: 'two operators, a crash and a request in flight',
-    rules: instead('settle', (_, seen) => ({ do: 'retire', versions: previousOf(seen), reason: 'Settled' })),
+    scenario: 'the template is changed, and changed back',
+    rules: {
+      decide: (seen, now, tuning) => {
+        const { secret } = seen;
+        const settledFor = currentOf(seen.status)?.version;
+        if (secret.is !== 'ours' || settledFor === undefined) return decide(seen, now, tuning);
+        return decide({ ...seen, secret: { ...secret, settledFor } }, now, tuning);
+      },
+    },
     breaks: /^I1/,
   },
   {

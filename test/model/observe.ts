@@ -26,6 +26,7 @@ import {
   type ApiToken,
   DIGESTS,
   digestOf,
+  isWhole,
   type Model,
   type Plan,
   type Secret,
@@ -131,7 +132,7 @@ function secretSeen(model: Model, token: ApiToken, secret: Secret | undefined): 
   const seen: SecretSeen = {
     is: 'ours',
     digest,
-    intact: secret.intact && vouchedFor,
+    intact: isWhole(secret, token) && vouchedFor,
     asDeclared: secret.asDeclared || !vouchedFor,
     version: secret.version,
   };
@@ -203,6 +204,7 @@ function makePlan(model: Model, look: Look): Plan {
         digest,
         version: action.version,
         intact: true,
+        template: token.template,
         asDeclared: true,
         settledFor: 0,
       };

@@ -330,7 +330,8 @@ export function commit(model: Model, state: State, planNumber: number, flags: nu
 function writeTooEarly(model: Model, state: State, base: number, plan: Extract<Plan, { do: 'mint' }>): boolean {
   const { uid } = plan.write;
   const digest = state[base + PENDING] ?? 0;
-  const secret = { owner: uid, digest, version: plan.version, intact: true, asDeclared: true, settledFor: 0 };
+  const { template } = model.tokenAt(state, base + READ_TOKEN);
+  const secret = { owner: uid, digest, version: plan.version, intact: true, template, asDeclared: true, settledFor: 0 };
   const create = state[SECRET] === 0;
   writeSecret(model, state, { do: 'secret', what: 'writeSecret', uid, secret, create }, state[base + FLAGS] ?? 0);
   state[base + PC] = APPLIED;

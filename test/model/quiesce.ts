@@ -6,7 +6,7 @@ import { explain } from './explain.ts';
 import { checkState } from './invariants.ts';
 import { GO } from './processes.ts';
 import { stepOf, take } from './steps.ts';
-import { DIGESTS, LAST_VERSION, type Model } from './world.ts';
+import { DIGESTS, isWhole, LAST_VERSION, type Model } from './world.ts';
 
 const ROUNDS_IN_A_TICK = 40;
 const STEPS_TO_REST = 200;
@@ -134,7 +134,7 @@ function checkShape(model: Model, state: State): void {
   if (!current || token.status.versions.length !== 1)
     model.breaks('I8: at rest there is not exactly one version, Current');
   if (!secret || secret.owner !== token.uid) model.breaks('I8: at rest there is no Secret of ours');
-  else if (DIGESTS[secret.digest] !== current?.digest || !secret.intact || !secret.asDeclared) {
+  else if (DIGESTS[secret.digest] !== current?.digest || !isWhole(secret, token) || !secret.asDeclared) {
     model.breaks('I8: at rest the Secret does not hold Current, as declared');
   }
   if (token.status.restarts?.pending !== 0) model.breaks('I8: at rest a restart is pending');

@@ -156,6 +156,17 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...BASE,
+    // Only so may a Secret be worth a write to one operator, and unchanged hold Current to the other.
+    name: 'the template is changed, and changed back',
+    spec: () => manual(1),
+    tuning: { ...TUNING, orphanAfter: 0, minHealInterval: 0 },
+    ticks: 1,
+    lastVersion: 3,
+    faults: { preempt: 2, retemplate: 2 },
+    reaches: ['mint SpecChanged', 'mint OrphanedVersion', ...ROTATION],
+  },
+  {
+    ...BASE,
     name: 'the ApiToken is made anew',
     faults: { recreate: 1, crash: 1, delay: 1 },
     reaches: ['mint Issued', 'create the Secret', ...ROTATION],

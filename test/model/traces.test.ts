@@ -1,5 +1,6 @@
 /** Each interleaving that broke an earlier draft of the protocol, step by step. Every state on the way is checked. */
 import { describe, expect, it } from 'vitest';
+import { DEPLOYMENT, manual } from './scenarios.ts';
 import { Script } from './script.ts';
 
 /** Two operators that mint without waiting for each other, and nobody who reads the Secret. */
@@ -41,6 +42,25 @@ describe('traces that broke earlier drafts', () => {
     expect(script.secret).toBe('v3');
     script.comesToRest();
     expect(script.versions).toBe('v4 Current');
+  });
+
+  it('2b. a write that is still on its way when Previous is retired meets the fence', () => {
+    const script = new Script({ ...RIVALS, workloads: [DEPLOYMENT], spec: () => manual(1) }).user('request');
+    const { A, B } = script;
+    A.does('PUT Secret: writeSecret v2');
+    script.user('retemplate');
+    B.isAboutTo('PUT Secret: writeSecret v3');
+    script.user('retemplate'); // now the Secret is whole again, and was not written
+    A.isAboutTo('GET ApiToken').does('PUT status: promote');
+    expect(script.versions).toBe('v3 Previous, v2 Current, v1 Previous');
+    script.event('tick');
+    A.does('PUT status: recordRestart');
+    script.rolls();
+    A.does('PUT Secret: settle').does('PUT status: retire');
+    expect(script.versions).toBe('v2 Current');
+    B.goesOn().isAboutTo('GET ApiToken');
+    expect(script.secret).toBe('v2');
+    script.comesToRest();
   });
 
   it('3. the number of an orphan that is gone is not given again', () => {

@@ -20,6 +20,8 @@ export interface ApiToken {
   /** 0, and 1 once it was deleted and made anew. */
   uid: number;
   generation: number;
+  /** Which of two templates the Secret's data is to follow. */
+  template: 0 | 1;
   /** The number of the newest rotate request. */
   request: number;
   /** The key that sealed the status; LOST_KEY where no public key confirms it. */
@@ -37,9 +39,12 @@ export interface Secret {
   digest: number;
   version: number;
   intact: boolean;
+  template: 0 | 1;
   asDeclared: boolean;
   settledFor: number;
 }
+
+export const isWhole = (secret: Secret, token: ApiToken) => secret.intact && secret.template === token.template;
 
 export interface Pod {
   created: number;
@@ -175,7 +180,15 @@ export class Model {
 
   initial(): State {
     const state = new Int32Array(STATE_SIZE);
-    const token: ApiToken = { uid: 0, generation: 1, request: 0, key: 0, status: EMPTY_STATUS, report: '' };
+    const token: ApiToken = {
+      uid: 0,
+      generation: 1,
+      template: 0,
+      request: 0,
+      key: 0,
+      status: EMPTY_STATUS,
+      report: '',
+    };
     state[TOKEN] = this.tokens.of(token);
     state[CONSUMERS] = this.consumers.of(this.scenario.workloads);
     state[NOW] = 1;
