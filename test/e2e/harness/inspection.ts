@@ -10,6 +10,7 @@ export interface Scene {
   namespace: string;
   /** The test puts versions into status that nobody minted. */
   forgesStatus: boolean;
+  /** Of all operators: one may carry on what another began. */
   audit(): AuditRecord[];
   /** As the API server had them at that revision; undefined where that is not known yet. */
   versions(name: string, revision: number): readonly ApiTokenVersion[] | undefined;

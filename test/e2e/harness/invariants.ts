@@ -16,7 +16,7 @@ import type { Revision } from './timeline.ts';
 /** Waits a little for outcomes, which follow what they tell of. */
 export async function breachesOf(stage: Stage): Promise<string[]> {
   const deadline = performance.now() + 5000;
-  while (performance.now() < deadline && auditIsWhole(stage.auditRecords()).length > 0) await wait(50);
+  while (performance.now() < deadline && auditIsWhole(stage.auditTrails()).length > 0) await wait(50);
   return [
     ...stage.objections(),
     ...tokensOf(stage).flatMap((name) => [
@@ -25,7 +25,7 @@ export async function breachesOf(stage: Stage): Promise<string[]> {
       ...podsAreAccepted(stage, name),
       ...restartedOnce(stage, name),
     ]),
-    ...auditIsWhole(stage.auditRecords()),
+    ...auditIsWhole(stage.auditTrails()),
     ...nothingLeaked(stage),
   ];
 }
@@ -158,15 +158,20 @@ function restartedOnce(stage: Stage, name: string): string[] {
   return breaches;
 }
 
-/** I3: one intent and one end for each operation, in this order. */
-function auditIsWhole(records: readonly AuditRecord[]): string[] {
+/** I3: in each operator's audit file one intent and one end for each operation, in this order; and all files tell of the same end. */
+function auditIsWhole(trails: readonly AuditRecord[][]): string[] {
   const breaches: string[] = [];
-  for (const id of new Set(records.map((record) => record.id))) {
-    const phases = records.filter((record) => record.id === id).map((record) => record.phase);
-    const [first, second, ...more] = phases;
-    if (first === 'intent' && (second === 'outcome' || second === 'abandoned') && more.length === 0) continue;
-    const { operation, version, name } = records.find((record) => record.id === id) ?? {};
-    breaches.push(`I3: ${operation} of version ${version} of ${name} is in the audit file as ${phases.join(', ')}`);
+  const ends = new Map<string, string>();
+  for (const [id, records] of trails.flatMap((trail) => [...Map.groupBy(trail, (record) => record.id)])) {
+    const phases = records.map((record) => record.phase);
+    const [first, second = '', ...more] = phases;
+    const isWhole = first === 'intent' && (second === 'outcome' || second === 'abandoned') && more.length === 0;
+    const { operation, version, name } = records[0] ?? {};
+    const label = `I3: ${operation} of version ${version} of ${name} is`;
+    if (!isWhole) breaches.push(`${label} in the audit file as ${phases.join(', ')}`);
+    else if ((ends.get(id) ?? second) !== second)
+      breaches.push(`${label} ${second} for one operator, and not for another`);
+    ends.set(id, second);
   }
   return breaches;
 }

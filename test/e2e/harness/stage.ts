@@ -98,7 +98,7 @@ export class Stage {
     this.proxy = proxy;
     this.auditFile = join(SCRATCH, `${namespace}.audit.jsonl`);
     this.logFile = join(SCRATCH, `${namespace}.log`);
-    this.#watchOver(proxy, this.auditFile);
+    this.#watchOver(proxy);
   }
 
   // ---- The operator ------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ export class Stage {
     const proxy = await ApiProxy.open(this.timeline.connection);
     const number = this.#others.length + 2;
     const auditFile = this.auditFile.replace('.jsonl', `.${number}.jsonl`);
-    this.#watchOver(proxy, auditFile);
+    this.#watchOver(proxy);
     const given = await this.#arguments(proxy, { 'audit-log': auditFile, ...flags });
     const operator = await OperatorProcess.start(given, this.logFile.replace('.log', `.${number}.log`));
     const another = { operator, proxy, auditFile };
@@ -130,12 +130,12 @@ export class Stage {
     return another;
   }
 
-  #watchOver(proxy: ApiProxy, auditFile: string): void {
+  #watchOver(proxy: ApiProxy): void {
     proxy.inspect = (call) =>
       inspect(call, {
         namespace: this.namespace,
         forgesStatus: this.forgesStatus,
-        audit: () => this.audit(auditFile),
+        audit: () => this.auditTrails().flat(),
         versions: (name, revision) =>
           this.history('apitokens', name).find(({ at }) => at === revision)?.object.status?.versions,
       });
@@ -327,20 +327,27 @@ export class Stage {
 
   audit(file = this.auditFile): AuditRecord[] {
     if (!existsSync(file)) return [];
-    return readFileSync(file, 'utf8')
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line));
+    return (
+      readFileSync(file, 'utf8')
+        .split('\n')
+        // what follows the last line break is being written
+        .slice(0, -1)
+        .map((line) => JSON.parse(line))
+    );
   }
 
-  /** Of all operators. */
-  auditRecords(): AuditRecord[] {
-    return [this.auditFile, ...this.#others.map(({ auditFile }) => auditFile)].flatMap((file) => this.audit(file));
+  /** Of each operator what it wrote: two that try the same write both say so. */
+  auditTrails(): AuditRecord[][] {
+    return [this.auditFile, ...this.#others.map(({ auditFile }) => auditFile)].map((file) => this.audit(file));
   }
 
   /** What the operators' writes broke while they were made. */
   objections(): string[] {
-    return [this.proxy, ...this.#others.map(({ proxy }) => proxy)].flatMap((proxy) => proxy.objections);
+    return this.#proxies().flatMap((proxy) => proxy.objections);
+  }
+
+  #proxies(): ApiProxy[] {
+    return [this.proxy, ...this.#others.map(({ proxy }) => proxy)];
   }
 
   /** All that the operators have written to disk. */
@@ -363,11 +370,11 @@ export class Stage {
     return this.proxy.calls.filter(isProtocolWrite);
   }
 
-  /** No call of that sort for so long. Not a sleep: it is what is asserted. */
+  /** No call of that sort by any operator for so long. Not a sleep: it is what is asserted. */
   async quiet(milliseconds: number, isLoud = isProtocolWrite): Promise<void> {
-    const before = this.proxy.calls.length;
+    const since = performance.now();
     await wait(milliseconds);
-    const loud = this.proxy.calls.slice(before).filter(isLoud);
+    const loud = this.#proxies().flatMap(({ calls }) => calls.filter((call) => call.at >= since && isLoud(call)));
     if (loud.length > 0) {
       const what = loud.map((call) => `${call.verb} ${call.resource} ${call.name ?? ''}`).join(', ');
       throw new Error(`the operator was not quiet: ${what}\n${this.summary()}`);
