@@ -40,7 +40,7 @@ export function nextCall(model: Model, state: State, index: number): string {
     case at.PLANNED:
       return preparation(model, state, base, plan) ?? `${writeName(model, plan)}`;
     case at.PREPARED:
-      return plan.do === 'restart' ? 'reread ApiToken' : writeName(model, plan);
+      return plan.do === 'restart' && model.rules.rereadBeforeRestart ? 'reread ApiToken' : writeName(model, plan);
     case at.CONFIRMED:
       return writeName(model, plan);
     default:

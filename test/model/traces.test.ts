@@ -114,6 +114,23 @@ describe('traces that broke earlier drafts', () => {
     expect(script.podsOf(0)).toEqual(['v2']);
   });
 
+  it('5c. an operator that fell behind reads status again, and restarts nothing', () => {
+    const script = new Script().user('request');
+    const { A, B } = script;
+    A.does('PUT status: promote');
+    script.event('tick');
+    A.isAboutTo('GET workload');
+    script.user('request');
+    B.does('PUT status: promote');
+    script.event('tick');
+    B.does('PUT status: recordRestart');
+    script.rolls();
+    A.does('GET workload').goesOn().isAboutTo('GET ApiToken');
+    expect(script.annotationOf(0)).toEqual([3, 0]);
+    script.comesToRest();
+    expect(script.restartsOf(0)).toBe(1);
+  });
+
   it('6. an ApiToken made anew reaches pods whose annotation has the same version', () => {
     const script = new Script().user('request').comesToRest();
     script.user('recreate').event('collectGarbage').comesToRest();
@@ -152,7 +169,8 @@ describe('traces that broke earlier drafts', () => {
     script.event('tick');
     A.isAboutTo('decide').missesLatecomers();
     A.does('PUT status: recordRestart');
-    script.rolls(0).event('tick').event('tick');
+    script.rolls().event('tick');
+    A.isAboutTo('decide').missesLatecomers().does('LIST consumers').isAboutTo('PUT status: recordRestarts');
     expect(script.podsOf(1)).toEqual(['v1']);
     expect(script.versions).toBe('v2 Current, v1 Previous');
     script.comesToRest();
