@@ -32,6 +32,8 @@ export interface SealContent {
   sequence: number;
   lastVersion: number;
   revokedThroughVersion: number;
+  /** UIDs of pending revocations that are carried out: they do not reach the versions here. */
+  handledRevocations: readonly string[];
   versions: readonly VersionRecord[];
 }
 
@@ -67,6 +69,7 @@ export function sealBytes(content: SealContent): Uint8Array {
     integer(content.sequence),
     integer(content.lastVersion),
     integer(content.revokedThroughVersion),
+    list(content.handledRevocations, netstring),
     list(content.versions, version),
   ];
   return Buffer.from(parts.join(''), 'utf8');

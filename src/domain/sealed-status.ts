@@ -10,6 +10,7 @@ export function sealedContentOf(uid: string, status: ApiTokenStatus): SealConten
     sequence: status.seal?.sequence ?? 0,
     lastVersion: status.lastVersion ?? 0,
     revokedThroughVersion: status.revokedThroughVersion ?? 0,
+    handledRevocations: status.handledRevocations ?? [],
     versions: (status.versions ?? []).map(versionOf),
   };
 }

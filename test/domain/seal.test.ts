@@ -58,6 +58,7 @@ const contents: fc.Arbitrary<SealContent> = fc.record(
     sequence: numbers,
     lastVersion: numbers,
     revokedThroughVersion: numbers,
+    handledRevocations: lists,
     versions: fc.array(records, { maxLength: 3 }),
   },
   { noNullPrototype: true },
@@ -268,6 +269,7 @@ function contentOf(fields: Partial<SealContent>): SealContent {
     sequence: 1,
     lastVersion: 1,
     revokedThroughVersion: 0,
+    handledRevocations: [],
     versions: [],
     ...fields,
   };
@@ -306,6 +308,7 @@ function read(bytes: Buffer): SealContent {
     sequence: number(),
     lastVersion: number(),
     revokedThroughVersion: number(),
+    handledRevocations: list(text),
   };
   const content = { ...head, versions: list(version) } as unknown as SealContent;
   expect(at).toBe(bytes.length);
@@ -324,6 +327,7 @@ interface Place {
 const VERSION_FIELDS = ['version', 'state', 'digest', 'issueTime', 'expirationTime', 'acceptedUntilTime'];
 const FIELDS = [
   ...['uid', 'tokenID', 'sequence', 'lastVersion', 'revokedThroughVersion', 'versions'],
+  ...['handledRevocations', 'handledRevocations.n'],
   ...VERSION_FIELDS.map((name) => `versions.n.${name}`),
   ...['subject', 'environment', 'audiences', 'scopes', 'audiences.n', 'scopes.n'].map(
     (name) => `versions.n.grant.${name}`,

@@ -64,6 +64,8 @@ export interface TokenStatus {
   observedGeneration: number;
   lastVersion: number;
   revokedThroughVersion: number;
+  /** UIDs of revocations that are carried out, while anybody may hold them for pending. */
+  handledRevocations: readonly string[];
   versions: readonly VersionRecord[];
   seal?: Seal;
   lastHandledRotateRequest?: string;
@@ -150,6 +152,7 @@ export const EMPTY_STATUS: TokenStatus = {
   observedGeneration: 0,
   lastVersion: 0,
   revokedThroughVersion: 0,
+  handledRevocations: [],
   versions: [],
 };
 

@@ -77,6 +77,7 @@ export function statusOf(token: ApiToken): TokenStatus {
     observedGeneration: status.observedGeneration ?? 0,
     lastVersion: status.lastVersion ?? 0,
     revokedThroughVersion: status.revokedThroughVersion ?? 0,
+    handledRevocations: status.handledRevocations ?? [],
     versions: (status.versions ?? []).map(versionOf),
   };
   if (status.seal) parsed.seal = status.seal;
@@ -104,8 +105,8 @@ export function statusOf(token: ApiToken): TokenStatus {
 }
 
 export function sealContentOf(uid: string, status: TokenStatus, sequence: number): SealContent {
-  const { lastVersion, revokedThroughVersion, versions } = status;
-  return { uid, tokenID: tokenIDOf(uid), sequence, lastVersion, revokedThroughVersion, versions };
+  const { lastVersion, revokedThroughVersion, handledRevocations, versions } = status;
+  return { uid, tokenID: tokenIDOf(uid), sequence, lastVersion, revokedThroughVersion, handledRevocations, versions };
 }
 
 /** The whole status as it is to stand; conditions keep their transition time while their status does not change. */
@@ -122,6 +123,7 @@ export function statusDocument(
     tokenID,
     lastVersion: status.lastVersion,
     revokedThroughVersion: status.revokedThroughVersion,
+    ...(status.handledRevocations.length > 0 && { handledRevocations: [...status.handledRevocations] }),
     versions: status.versions.map((v) => ({
       version: v.version,
       state: v.state,

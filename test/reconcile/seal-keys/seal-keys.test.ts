@@ -21,6 +21,7 @@ const content: SealContent = {
   sequence: 1,
   lastVersion: 0,
   revokedThroughVersion: 0,
+  handledRevocations: [],
   versions: [],
 };
 
