@@ -1,10 +1,10 @@
 /**
  * ApiToken: its types, as generated from crds/, under the names that the rest imports.
  */
-import { runValidateFunc, type ValidateFunc } from '@kubernetes-models/validate';
 import { validate } from './generated/_schemas/TokenwrightDevV1alpha1ApiToken.js';
 import type { IApiToken } from './generated/tokenwright.dev/v1alpha1/ApiToken.ts';
-import { type API_VERSION, GROUP, VERSION } from './group.ts';
+import { GROUP, VERSION } from './group.ts';
+import { type Answered, type InNamespace, type Manifest, parseAnswered } from './object.ts';
 
 export type ApiTokenSpec = IApiToken['spec'];
 export type ApiTokenRotation = NonNullable<ApiTokenSpec['rotation']>;
@@ -23,34 +23,11 @@ export type ApiTokenRestartedWorkload = NonNullable<ApiTokenRestarts['workloads'
 export type ApiTokenFailures = NonNullable<ApiTokenStatus['failures']>;
 export type ApiTokenCondition = NonNullable<ApiTokenStatus['conditions']>[number];
 
-/** An ApiToken as somebody writes it. */
-export interface ApiTokenManifest {
-  apiVersion: typeof API_VERSION;
-  kind: typeof API_TOKEN_KIND;
-  metadata: {
-    name: string;
-    namespace?: string;
-    labels?: Record<string, string>;
-    annotations?: Record<string, string>;
-  };
-  spec: ApiTokenSpec;
-}
+/** As somebody writes it. */
+export type ApiTokenManifest = Manifest<typeof API_TOKEN_KIND, ApiTokenSpec>;
 
-/** An ApiToken as the API server answers it. */
-export interface ApiToken extends ApiTokenManifest {
-  metadata: ApiTokenManifest['metadata'] & {
-    namespace: string;
-    uid: string;
-    resourceVersion: string;
-    generation: number;
-    /** RFC 3339, whole seconds. */
-    creationTimestamp: string;
-    /** Present once it is being deleted. */
-    deletionTimestamp?: string;
-    finalizers?: string[];
-  };
-  status?: ApiTokenStatus;
-}
+/** As the API server answers it. */
+export type ApiToken = Answered<typeof API_TOKEN_KIND, ApiTokenSpec, ApiTokenStatus> & InNamespace;
 
 export const API_TOKEN_KIND = 'ApiToken';
 
@@ -67,20 +44,9 @@ export const API_TOKENS: {
 /** For `fieldSelector`: lists the ApiTokens that have a token id. */
 export const TOKEN_ID_FIELD = 'status.tokenID';
 
-/**
- * Checks that an answer of the API server is an ApiToken by the schema that this build knows. CEL rules are the API
- * server's business and are not checked again.
- *
- * @throws Error that names the offending fields, and no value but those that an enum allows
- */
+/** @throws Error as parseAnswered does */
 export function parseApiToken(data: unknown): ApiToken {
-  runValidateFunc(validate as ValidateFunc<ApiToken>, data);
-  // the schema leaves metadata to the API server
-  const { uid, namespace, resourceVersion, generation }: Partial<ApiToken['metadata']> = data.metadata ?? {};
-  if (!uid || !namespace || !resourceVersion || generation === undefined) {
-    throw new Error('data/metadata is not as the API server answers it');
-  }
-  return data;
+  return parseAnswered<ApiToken>(validate, API_TOKENS, data);
 }
 
 /** The Secret that holds the value: spec.secret.name, or the ApiToken's own name. */

@@ -15,6 +15,21 @@ export const VALUE_WRITE_TIME_ANNOTATION = `${GROUP}/value-write-time` as const;
 /** On the Secret: the token id, to select by. Never proof that the Secret is ours: the controller ownerReference is. */
 export const TOKEN_ID_LABEL = `${GROUP}/token-id` as const;
 
+/**
+ * On a revocation, "true" until 60 s after it is sealed: what verifiers list every 2 s, in case their watch is deaf. Set by
+ * the API server on creation (from Kubernetes 1.36 on), else by the operator; only the operator takes it away.
+ */
+export const PENDING_LABEL = `${GROUP}/pending` as const;
+
+/** On a revocation until it is sealed: deleted before, its tokens would live again. */
+export const REVOCATION_FINALIZER = `${GROUP}/revocation` as const;
+
+/** On a revocation: the user who created it, as the API server knows them (from Kubernetes 1.36 on). Never changes. */
+export const REQUESTED_BY_ANNOTATION = `${GROUP}/requested-by` as const;
+
+/** The verb that RBAC must grant on clustertokenrevocations for one that says `everything: true`. */
+export const REVOKE_EVERYTHING_VERB = 'revoke-everything';
+
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 export const MANAGED_BY = 'tokenwright';
 
