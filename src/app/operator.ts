@@ -21,7 +21,7 @@ import { SealKeys } from '../reconcile/seal-keys/seal-keys.ts';
 import { KubeEventRecorder } from '../telemetry/events.ts';
 import { PrometheusMetrics } from '../telemetry/metrics.ts';
 import { TelemetryServer } from '../telemetry/server.ts';
-import type { OperatorConfig } from './config.ts';
+import type { OperatorConfig } from './operator-config.ts';
 import { Watches } from './watches.ts';
 
 const CONTROLLER = 'apitoken';

@@ -30,7 +30,7 @@ describe('the bundle', () => {
     const env = { PATH: `${join(process.execPath, '..')}:${process.env.PATH}` };
     expect(await command(bundle, ['version'], { cwd: folder, env })).toBe(`tokenwright ${VERSION}\n`);
     expect(await command(bundle, ['operator', '--help'], { cwd: folder, env })).toContain(
-      '--max-concurrent-rollouts N',
+      '--max-concurrent-rollouts <N>',
     );
   });
 
@@ -69,7 +69,7 @@ describe('the bundle', () => {
 
   test('comes with the licences of what it holds', async () => {
     const text = await readFile(join(folder, 'one/THIRD_PARTY_LICENSES.txt'), 'utf8');
-    for (const name of ['undici', 'pino', 'prom-client', 'croner', '@kubernetes/client-node'])
+    for (const name of ['undici', 'pino', 'prom-client', 'croner', 'commander', '@kubernetes/client-node'])
       expect(new RegExp(`^${name} \\d`, 'm').test(text), name).toBe(true);
     expect(text.includes('Permission is hereby granted, free of charge')).toBe(true);
     expect(/^vitest /m.test(text)).toBe(false);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { parseOperatorConfig } from '../../src/app/config.ts';
+import { type OperatorConfig, operatorCommand } from '../../src/app/operator-config.ts';
 import { VERSION } from '../../src/version.ts';
 import { type Clients, chart, clients, root } from './binaries.ts';
 import { command, type Outcome, tryCommand } from './command.ts';
@@ -52,6 +52,16 @@ function comparable(object: Manifest): Manifest {
   return { ...object, metadata: { ...metadata, labels: ours, annotations: others } };
 }
 
+/** What the operator would run with. */
+function configOf(argv: string[]): OperatorConfig | undefined {
+  let found: OperatorConfig | undefined;
+  const keep = (config: OperatorConfig) => {
+    found = config;
+  };
+  operatorCommand(keep, {}, () => undefined).parse(argv, { from: 'user' });
+  return found;
+}
+
 describe('the chart', () => {
   test('passes helm lint', async () => {
     const { code, stdout } = await tryCommand(tools.helm, [
@@ -89,11 +99,11 @@ describe('the chart', () => {
     const configured = [ours, theirs].map((deployment) => {
       const container = containerOf(deployment);
       expect(container.args[0]).toBe('operator');
-      const parsed = parseOperatorConfig(container.args.slice(1), {}, () => undefined);
+      const parsed = configOf(container.args.slice(1));
       container.args = [];
       return parsed;
     });
-    const byDefault = parseOperatorConfig([], {}, () => undefined);
+    const byDefault = configOf([]);
     expect(configured).toEqual([byDefault, byDefault]);
     expect(comparable(ours)).toEqual(comparable(theirs));
   });

@@ -1,33 +1,51 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type OperatorConfig, operatorHelp, parseOperatorConfig } from '../../src/app/config.ts';
+import { createCommand, type Environment, HelpShown, UsageError } from '../../src/app/command.ts';
+import { type OperatorConfig, operatorCommand } from '../../src/app/operator-config.ts';
 
 const nowhere = () => undefined;
 
-function parsed(argv: string[], env: Record<string, string> = {}): OperatorConfig {
-  const result = parseOperatorConfig(argv, env, nowhere);
-  if (!result.ok) throw new Error(result.text);
-  return result.config;
+function parsed(argv: string[], env: Environment = {}, readFile: (path: string) => string | undefined = nowhere) {
+  const configs: OperatorConfig[] = [];
+  const command = operatorCommand((config) => void configs.push(config), env, readFile);
+  createCommand({ name: 'tokenwright', description: '' })
+    .addCommand(command)
+    .parse(['operator', ...argv], { from: 'user' });
+  return configs[0];
 }
 
 /** The sentences, without the last line, which points to --help. */
-function refused(argv: string[], env: Record<string, string> = {}): string[] {
-  const result = parseOperatorConfig(argv, env, nowhere);
-  if (result.ok) throw new Error('accepted');
-  expect(result.exitCode).toBe(2);
-  const lines = result.text.split('\n');
-  expect(lines.slice(-2)).toEqual(['Run "tokenwright operator --help" for all flags.', '']);
-  return lines.slice(0, -2);
+function refused(argv: string[], env: Environment = {}): string[] {
+  try {
+    parsed(argv, env);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const lines = error.message.split('\n');
+    expect(lines.slice(-2)).toEqual(['Run "tokenwright operator --help" for all flags.', '']);
+    return lines.slice(0, -2);
+  }
+  throw new Error('accepted');
+}
+
+/** What --help prints. */
+function help(argv: string[] = ['--help']): string {
+  const written: string[] = [];
+  const command = operatorCommand(() => expect.unreachable(), {}, nowhere);
+  command.configureOutput({ writeOut: (text) => void written.push(text) });
+  expect(() => command.parse(argv, { from: 'user' })).toThrow(HelpShown);
+  return written.join('');
 }
 
 /** Flags as --help shows them, with what is in the brackets. */
-const SHOWN = [...operatorHelp().matchAll(/^ {2}--(\[no-\])?([a-z-]+)(?: ([A-Z:]+))?\n((?: {6}.*\n)+)/gm)]
-  .map(([, negatable, name = '', placeholder, text = '']) => {
+const SHOWN = [...help().matchAll(/^ {2}--([a-z-]+)(?: [<[]([A-Z:]+)[>\]])? {2,}(.*\n(?: {30,}.*\n)*)/gm)].map(
+  ([, name = '', placeholder, text = '']) => {
     const notes = /\[([A-Z_]+)(?:; default (\S+))?\]$/.exec(text.replaceAll(/\s+/g, ' ').trim());
-    return { name, negatable: negatable !== undefined, placeholder, env: notes?.[1] ?? '', fallback: notes?.[2] };
-  })
-  .filter(({ name }) => name !== 'help');
+    return { name, placeholder, env: notes?.[1] ?? '', fallback: notes?.[2] };
+  },
+);
+/** Without --no-leader-elect. */
+const FLAGS = SHOWN.filter(({ env }) => env !== '');
 
 describe('what is not given', () => {
   it('has its default', () => {
@@ -53,7 +71,7 @@ describe('what is not given', () => {
   });
 
   it('is what its default says when that is given as a flag, for every flag with one', () => {
-    const argv = SHOWN.flatMap(({ name, fallback }) => (fallback === undefined ? [] : [`--${name}=${fallback}`]));
+    const argv = FLAGS.flatMap(({ name, fallback }) => (fallback === undefined ? [] : [`--${name}=${fallback}`]));
     expect(argv.length).toBeGreaterThan(10);
     expect(parsed(argv)).toEqual(parsed([]));
   });
@@ -92,8 +110,8 @@ describe('a flag', () => {
 
 describe('the environment', () => {
   it('has a twin of every flag', () => {
-    expect(SHOWN.length).toBeGreaterThan(15);
-    for (const { name, env, fallback } of SHOWN) {
+    expect(FLAGS.length).toBeGreaterThan(15);
+    for (const { name, env, fallback } of FLAGS) {
       expect(env).toBe(`TOKENWRIGHT_${name.toUpperCase().replaceAll('-', '_')}`);
       // a value that no flag takes: where it is read, the sentence names the variable
       if (fallback !== undefined && name !== 'audit-log')
@@ -143,7 +161,7 @@ describe('the own namespace', () => {
     ['the default', [], {}, undefined, 'tokenwright-system'],
     ['the default, where the file is not a name', [], {}, '../../etc', 'tokenwright-system'],
   ])('is taken from %s', (_, argv, env, content, expected) => {
-    expect(parseOperatorConfig(argv, env, file(content))).toMatchObject({ ok: true, config: { namespace: expected } });
+    expect(parsed(argv, env, file(content))).toMatchObject({ namespace: expected });
   });
 });
 
@@ -153,9 +171,9 @@ describe('a mistake', () => {
     [['--wokers', '3'], 'There is no flag --wokers. Did you mean --workers?'],
     [['--leader-election'], 'There is no flag --leader-election. Did you mean --leader-elect?'],
     [['--no-leader-elct'], 'There is no flag --no-leader-elct. Did you mean --no-leader-elect?'],
-    [['--metric-bind-addres=:1'], 'There is no flag --metric-bind-addres. Did you mean --metrics-bind-address?'],
+    [['--metric-bind-addres', ':1'], 'There is no flag --metric-bind-addres. Did you mean --metrics-bind-address?'],
     [['--frobnicate'], 'There is no flag --frobnicate.'],
-    [['--no-workers'], 'There is no flag --no-workers.'],
+    [['--no-workers'], 'There is no flag --no-workers. Did you mean --workers?'],
     [['-w'], 'There is no flag -w.'],
     [['start'], 'Unexpected argument "start".'],
     [['--no-leader-elect=false'], '--no-leader-elect takes no value.'],
@@ -200,8 +218,8 @@ describe('a mistake', () => {
     expect(refused(argv)[0]).toBe(sentence);
   });
 
-  it('does not hide another', () => {
-    expect(refused(['--wokers=1', '--log-level=loud', '--settle-after=x'])).toHaveLength(3);
+  it('in a value does not hide another', () => {
+    expect(refused(['--workers=0', '--log-level=loud', '--settle-after=x', '--context='])).toHaveLength(4);
   });
 
   it('in the environment is told by the name of the variable', () => {
@@ -212,34 +230,38 @@ describe('a mistake', () => {
   });
 });
 
+it('is told without the value of a token that was given where none belongs', () => {
+  const value = `twk_production_${'7Yx3kQ2m'.repeat(7)}x`;
+  expect(refused([value])).toEqual(['Unexpected argument "[redacted]".']);
+  expect(refused([`--workers=${value}`])[0]).toContain('not "[redacted]"');
+});
+
 describe('--help', () => {
-  it.each([['--help'], ['-h'], ['--workers', 'x', '--help']])('is the text and exit code 0 (%j …)', (...argv) => {
-    expect(parseOperatorConfig(argv, {}, nowhere)).toEqual({ ok: false, exitCode: 0, text: operatorHelp() });
+  it.each([['--help'], ['-h'], ['--workers', 'x', '--help']])('is shown, and nothing runs (%j …)', (...argv) => {
+    expect(help(argv)).toBe(help());
   });
 
-  it('shows every flag with placeholder, variable and default, in lines that fit', () => {
+  it('shows every flag with placeholder, variable and default', () => {
     expect(SHOWN).toContainEqual({
       name: 'settle-after',
-      negatable: false,
       placeholder: 'DURATION',
       env: 'TOKENWRIGHT_SETTLE_AFTER',
       fallback: '2m',
     });
     expect(SHOWN).toContainEqual({
       name: 'leader-elect',
-      negatable: true,
-      placeholder: undefined,
+      placeholder: 'BOOL',
       env: 'TOKENWRIGHT_LEADER_ELECT',
       fallback: 'true',
     });
+    expect(SHOWN.filter(({ name }) => name.startsWith('no-')).map(({ name }) => name)).toEqual(['no-leader-elect']);
     // each field of the configuration has a flag
-    expect(SHOWN).toHaveLength(Object.keys(parsed([])).length);
-    for (const line of operatorHelp().split('\n')) expect(line.length, line).toBeLessThanOrEqual(120);
+    expect(FLAGS).toHaveLength(Object.keys(parsed([]) ?? {}).length);
   });
 });
 
 it('reads the real namespace file only where there is one', () => {
-  const module = JSON.stringify(join(import.meta.dirname, '../../src/app/config.ts'));
-  const script = `import { parseOperatorConfig } from ${module}; console.log(parseOperatorConfig([], {}).ok);`;
-  expect(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })).toBe('true\n');
+  const module = JSON.stringify(join(import.meta.dirname, '../../src/app/operator-config.ts'));
+  const script = `import { operatorCommand } from ${module}; operatorCommand((c) => console.log(c.workers), {}).parse([], { from: 'user' });`;
+  expect(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })).toBe('16\n');
 });
