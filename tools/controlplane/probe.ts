@@ -10,18 +10,28 @@ function versionArguments(name: BinaryName): string[] {
   return ['--version'];
 }
 
-/** Runs the binary and returns the version it names, with `v`; throws a sentence when it cannot. */
-export async function probeVersion(name: BinaryName, path: string): Promise<string> {
-  let output: string;
+/** Runs a program and returns what it says and the version in it, with `v`; throws a sentence when it cannot. */
+export async function askVersion(
+  path: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<{ version: string; said: string }> {
+  let said: string;
   try {
-    output = (await run(path, versionArguments(name), { timeout: 60_000 })).stdout;
+    const { stdout, stderr } = await run(path, args, { timeout: 60_000, env });
+    said = stdout + stderr;
   } catch (error) {
     const { code, killed } = error as { code?: unknown; killed?: boolean };
     throw new Error(killed === true ? 'does not answer' : `does not run (${String(code ?? error)})`);
   }
-  const version = /(\d+\.\d+\.\d+)/.exec(output)?.[1];
+  const version = /(\d+\.\d+\.\d+)/.exec(said)?.[1];
   if (version === undefined) throw new Error('names no version');
-  return `v${version}`;
+  return { version: `v${version}`, said };
+}
+
+/** Runs the binary and returns the version it names, with `v`; throws a sentence when it cannot. */
+export async function probeVersion(name: BinaryName, path: string): Promise<string> {
+  return (await askVersion(path, versionArguments(name))).version;
 }
 
 /** Why a binary of that version does not do in place of the wanted one, or undefined when it does. */
