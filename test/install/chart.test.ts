@@ -83,7 +83,7 @@ describe('the chart', () => {
 
   test('installs the objects that deploy/ does', () => {
     // by kustomize the namespace is an object, by helm it is given
-    expect(names(rendered)).toEqual(names(kustomized.filter(({ kind }) => kind !== 'Namespace')));
+    expect(names(rendered)).toEqual(names(kustomized).filter((name) => name !== 'Namespace/tokenwright-system'));
   });
 
   test('installs each of them as deploy/ does', () => {
@@ -128,6 +128,41 @@ describe('the chart', () => {
     expect(text).not.toContain('tokenwright-system');
   });
 
+  test('names the verifiers to the admission policies by their account, where the rights are', async () => {
+    const objects = await render('fullnameOverride=gov');
+    const policies = JSON.stringify(objects.filter(({ kind }) => kind === 'ValidatingAdmissionPolicy'));
+    expect(policies).toContain("request.userInfo.username == 'system:serviceaccount:tokenwright-system:gov-verifier'");
+    expect(policies).not.toContain("tokenwright-verifier'");
+    const bound = objects.filter(({ subjects }) => JSON.stringify(subjects ?? '').includes('gov-verifier'));
+    expect(names(bound)).toEqual([
+      'ClusterRoleBinding/gov-verifier',
+      'RoleBinding/gov-verifier',
+      'RoleBinding/gov-verifier-public-keys',
+      'RoleBinding/tokenwright-upstream-keys-reader',
+    ]);
+    expect(names(objects)).toContain('ServiceAccount/gov-verifier');
+  });
+
+  test('lets verifiers read Secrets in the namespace for upstream keys only, which is made or left to others', async () => {
+    const objects = await render('upstreams.namespace=keys', 'upstreams.createNamespace=false');
+    expect(names(objects).filter((name) => name.startsWith('Namespace/'))).toEqual([]);
+    const readers = objects.filter((object) => nameOf(object).endsWith('/tokenwright-upstream-keys-reader'));
+    expect(readers.map(({ metadata }) => metadata.namespace)).toEqual(['keys', 'keys']);
+    const made = (await render('upstreams.namespace=keys')).find(({ kind }) => kind === 'Namespace');
+    expect(made?.metadata).toMatchObject({ name: 'keys', annotations: { 'helm.sh/resource-policy': 'keep' } });
+  });
+
+  test('marks revocations where the API server has MutatingAdmissionPolicy, as deploy/admission/mutating does', async () => {
+    const twins = readManifests(await command(tools.kubectl, ['kustomize', join(root, 'deploy/admission/mutating')]));
+    const args = ['template', 'tokenwright', chart, '--namespace=tokenwright-system'];
+    const served = '--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy';
+    const text = await command(tools.helm, [...args, `--kube-version=${tools.kubeVersion}`, served]);
+    const added = readManifests(text).filter(({ kind }) => kind.startsWith('MutatingAdmissionPolicy'));
+    expect(names(rendered).filter((name) => name.startsWith('Mutating'))).toEqual([]);
+    const sorted = (objects: Manifest[]) => objects.map(comparable).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+    expect(sorted(added)).toEqual(sorted(twins));
+  });
+
   test('gives the operator its lease under the name that it asks for', async () => {
     const objects = await render('fullnameOverride=gov');
     const role = objects.find((object) => nameOf(object) === 'Role/gov-operator')?.rules as Rule[];
@@ -164,8 +199,9 @@ describe('the chart', () => {
   test.each([
     ['crds.install=false', /^CustomResourceDefinition\//],
     ['admission.install=false', /^ValidatingAdmissionPolicy/],
-    ['rbac.aggregate=false', /-(view|edit)$/],
-    ['serviceAccount.create=false,serviceAccount.name=tw', /^ServiceAccount\//],
+    ['rbac.aggregate=false', /-(view|edit|admin)$/],
+    ['serviceAccount.create=false,serviceAccount.name=tw', /^ServiceAccount\/tokenwright-operator$/],
+    ['upstreams.createNamespace=false', /^Namespace\//],
     ['operator.podDisruptionBudget.enabled=false', /^PodDisruptionBudget\//],
     ['operator.replicas=1', /^PodDisruptionBudget\//],
   ])('leaves out what %s turns off, and nothing else', async (setting, off) => {
@@ -254,6 +290,10 @@ describe('the chart', () => {
     ],
     ['operator.extraEnv[0].name=POD_NAME', 'operator.extraEnv: leave out POD_NAME, which the chart sets itself'],
     [
+      'upstreams.namespace=tokenwright-system',
+      'upstreams.namespace: choose another namespace than tokenwright-system, whose Secrets no verifier may read',
+    ],
+    [
       'serviceAccount.create=false',
       'serviceAccount.name: name the account to use, or let serviceAccount.create be true',
     ],
@@ -264,15 +304,27 @@ describe('the chart', () => {
   });
 });
 
-test('no rule of the RBAC says everything, and nobody but the operator writes a status', () => {
+test('no rule of the RBAC says everything, and nobody writes a status but the operator, and verifiers that of revocations', () => {
   const rules = kustomized.flatMap((object) =>
     ((object.rules as Rule[] | undefined) ?? []).map((rule) => ({ in: nameOf(object), ...rule })),
   );
   expect(rules.length).toBeGreaterThan(10);
+  const ours = (name: string) => `ClusterRole/tokenwright-${name}`;
+  const writers = new Map([
+    ['apitokens/status', [ours('operator')]],
+    ['tokenrevocations/status', [ours('operator'), ours('verifier')]],
+    ['clustertokenrevocations/status', [ours('operator-global'), ours('verifier')]],
+  ]);
+  const aggregated = new Map([
+    [ours('view'), ['apitokens', 'tokenrevocations']],
+    [ours('edit'), ['apitokens']],
+    [ours('admin'), ['tokenrevocations']],
+  ]);
   for (const rule of rules) {
     for (const words of [rule.apiGroups, rule.resources, rule.verbs]) expect(words, rule.in).not.toContain('*');
     expect(rule.verbs).not.toContain('escalate');
-    if (rule.resources.includes('apitokens/status')) expect(rule.in).toBe('ClusterRole/tokenwright-operator');
-    if (/^ClusterRole\/tokenwright-(view|edit)$/.test(rule.in)) expect(rule.resources).toEqual(['apitokens']);
+    for (const resource of rule.resources.filter((name) => name.endsWith('/status')))
+      expect(writers.get(resource), `${resource} in ${rule.in}`).toContain(rule.in);
+    expect(aggregated.get(rule.in) ?? rule.resources, rule.in).toEqual(rule.resources);
   }
 });

@@ -1,6 +1,6 @@
 /**
  * `node tools/build/chart.ts` writes the chart's copies of crds/ and deploy/admission; with `--check` it writes nothing, and
- * fails when they are not what the sources give. The text is kept as it is but for labels, switches and the operator's account.
+ * fails when they are not what the sources give. The text is kept as it is but for labels, switches and accounts.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,11 +25,19 @@ const COPIES: readonly Copy[] = [
     metadata: ['  {{- if .Values.crds.keep }}', '  annotations:', '    helm.sh/resource-policy: keep', '  {{- end }}'],
   },
   { from: 'deploy/admission', to: `${chart}/admission`, condition: '.Values.admission.install', metadata: [] },
+  {
+    from: 'deploy/admission/mutating',
+    to: `${chart}/admission-mutating`,
+    condition:
+      'and .Values.admission.install (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy")',
+    metadata: [],
+  },
 ];
 
 /** What differs between installations, as the sources write it, and as the chart does. */
 const VARIABLES: readonly (readonly [string, string])[] = [
   ["'system:serviceaccount:tokenwright-system:tokenwright-operator'", `'{{ include "tokenwright.operatorUser" . }}'`],
+  ["'system:serviceaccount:tokenwright-system:tokenwright-verifier'", `'{{ include "tokenwright.verifierUser" . }}'`],
   ["'tokenwright-system'", "'{{ .Release.Namespace }}'"],
 ];
 
@@ -37,7 +45,7 @@ const VARIABLES: readonly (readonly [string, string])[] = [
 export function templateOf(source: string, { from, condition, metadata }: Copy, name: string): string {
   let text = source.trimEnd().replaceAll('{{', '{{ "{{" }}');
   for (const [written, variable] of VARIABLES) text = text.replaceAll(written, variable);
-  const left = /.*tokenwright-(?:system|operator).*/.exec(text)?.[0];
+  const left = /.*(?:tokenwright-system|tokenwright-operator|:tokenwright-verifier).*/.exec(text)?.[0];
   if (left !== undefined)
     throw new Error(`${from}/${name} names an account or a namespace in a way unknown here: ${left.trim()}`);
   return [

@@ -15,6 +15,15 @@
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "tokenwright.serviceAccount" . }}
 {{- end }}
 
+{{- define "tokenwright.verifier" -}}
+{{ include "tokenwright.fullname" . }}-verifier
+{{- end }}
+
+{{/* As the API server calls the verifiers. */}}
+{{- define "tokenwright.verifierUser" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "tokenwright.verifier" . }}
+{{- end }}
+
 {{- define "tokenwright.image" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
@@ -35,6 +44,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "tokenwright.operatorLabels" -}}
 {{ include "tokenwright.labels" . }}
 app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "tokenwright.verifierLabels" -}}
+{{ include "tokenwright.labels" . }}
+app.kubernetes.io/component: verifier
 {{- end }}
 
 {{- define "tokenwright.operatorSelector" -}}

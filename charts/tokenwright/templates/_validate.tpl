@@ -19,6 +19,9 @@
 {{- fail (printf "operator.extraEnv: leave out %s, which the chart sets itself (NODE_OPTIONS: operator.nodeOptions)" .name) }}
 {{- end }}
 {{- end }}
+{{- if eq .Values.upstreams.namespace .Release.Namespace }}
+{{- fail (printf "upstreams.namespace: choose another namespace than %s, whose Secrets no verifier may read" .Release.Namespace) }}
+{{- end }}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
 {{- fail "serviceAccount.name: name the account to use, or let serviceAccount.create be true" }}
 {{- end }}
