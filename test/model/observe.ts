@@ -106,6 +106,8 @@ function seenOf(model: Model, look: Look): Seen {
     tokenID: token.uid === 0 ? TOKEN_IDS[0] : TOKEN_IDS[1],
     generation: token.generation,
     deleting: false,
+    orders: [],
+    pastOrders: new Set(),
     spec: { ok: true, spec: model.specOf(token) },
     status: token.status,
     sealState: sealStateOf(look),
@@ -235,6 +237,8 @@ function makePlan(model: Model, look: Look): Plan {
       const status = recordRestart(seen.status, action.consumer);
       return { do: 'restart', write: write('recordRestart', status), workload, version };
     }
+    case 'revoke':
+      throw new Error('nobody orders a revocation in the model');
     case 'wait':
       return atRest(seen, look, action);
     default:

@@ -237,6 +237,12 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
+export function scenarioNamed(name: string): Scenario {
+  const scenario = SCENARIOS.find((s) => s.name === name);
+  if (!scenario) throw new Error(`there is no scenario "${name}"`);
+  return scenario;
+}
+
 export interface Prepared {
   model: Model;
   sources: State[];

@@ -127,16 +127,23 @@ export const LAST_PENDING = FIRST_PENDING + 7;
 export const DIGESTS: readonly Digest[] = Array.from({ length: LAST_PENDING + 1 }, (_, n) => `digest-${n}` as Digest);
 export const TOKEN_IDS = ['token000' as TokenID, 'token001' as TokenID] as const;
 
+/** Two that differ only in the order of their keys are one thing: a state is not counted twice. */
+const inOrder = (_key: string, value: unknown) =>
+  value instanceof Object && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort()) : value;
+
 class Interner<T> {
   readonly #numbers = new Map<string, number>();
   readonly items: T[] = [];
 
   of(item: T): number {
-    const key = JSON.stringify(item);
-    const known = this.#numbers.get(key);
-    if (known !== undefined) return known;
-    this.#numbers.set(key, this.items.length);
-    return this.items.push(item) - 1;
+    const text = JSON.stringify(item);
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      const ordered = JSON.stringify(item, inOrder);
+      number = this.#numbers.get(ordered) ?? this.items.push(item) - 1;
+      this.#numbers.set(text, number).set(ordered, number);
+    }
+    return number;
   }
 
   get(number: number): T {
