@@ -1,3 +1,25 @@
+/** Lanes that take turns, one for each group: a long one does not hold up a short one. */
+export class FairLanes<E> {
+  /** Never empty ones; the next turn is the first one's. */
+  readonly #lanes = new Map<string, Lane<E>>();
+
+  push(group: string, entry: E): void {
+    const lane = this.#lanes.get(group) ?? new Lane<E>();
+    lane.push(entry);
+    this.#lanes.set(group, lane);
+  }
+
+  shift(): E | undefined {
+    for (const [group, lane] of this.#lanes) {
+      const entry = lane.shift();
+      this.#lanes.delete(group);
+      if (lane.size > 0) this.#lanes.set(group, lane);
+      return entry;
+    }
+    return undefined;
+  }
+}
+
 /** First in, first out, in constant time. */
 export class Lane<E> {
   #entries: (E | undefined)[] = [];

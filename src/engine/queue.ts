@@ -1,6 +1,6 @@
 import type { Clock, Metrics } from '../ports.ts';
 import { Heap } from './heap.ts';
-import { Lane } from './lane.ts';
+import { FairLanes, Lane } from './lane.ts';
 
 export type QueueMetrics = Pick<Metrics, 'queueDepth' | 'queueAdded' | 'queueWaited' | 'queueRetried'>;
 
@@ -17,13 +17,14 @@ export interface QueueOptions {
 
 /** Timers follow the machine's monotonic clock; `clock` may jump ahead of it, so we look again this often. */
 const longestSleepMs = 10_000;
-/** One in so many takes goes to a key that failed before, however many others wait. */
-const retryShare = 4;
+/** One in so many takes goes to a key that failed before, or to one that is not urgent, however many others wait. */
+const patientShare = 4;
 
 interface Ready {
   readonly key: string;
   /** When it became ready, for the metric. */
   readonly since: number;
+  readonly isUrgent: boolean;
 }
 
 interface Delayed {
@@ -36,7 +37,7 @@ interface Delayed {
  * while it is worked on is handed out once more afterwards. A key that waits for a time keeps the earliest.
  *
  * A key that keeps failing waits ever longer, and is in a lane of its own when its time has come, so that the others
- * do not wait for it.
+ * do not wait for it. Urgent keys go first, their groups taking turns.
  */
 export class WorkQueue {
   readonly #controller: string;
@@ -45,14 +46,15 @@ export class WorkQueue {
   readonly #firstRetryMs: number;
   readonly #lastRetryMs: number;
   readonly #random: () => number;
+  readonly #urgent = new FairLanes<Ready>();
   readonly #fresh = new Lane<Ready>();
   readonly #retried = new Lane<Ready>();
   readonly #takers = new Lane<(key: string | undefined) => void>();
-  /** Keys in a lane. */
-  readonly #ready = new Set<string>();
+  /** Keys in a lane. An entry of a lane that is not here is void: its key was urged since, and taken. */
+  readonly #ready = new Map<string, Ready>();
   readonly #working = new Set<string>();
-  /** Keys added while they are worked on. */
-  readonly #again = new Set<string>();
+  /** Keys added while they are worked on, with the group that they are urgent in. */
+  readonly #again = new Map<string, string | undefined>();
   /** Keys that wait for a time. An entry of the heap that is not here is void: it costs less than to remove it. */
   readonly #waiting = new Map<string, Delayed>();
   readonly #heap = new Heap<Delayed>();
@@ -81,12 +83,12 @@ export class WorkQueue {
     return this.#waiting.size;
   }
 
-  /** To be worked on now, or once more when it is being worked on. */
-  add(key: string): void {
+  /** To be worked on now, or once more when it is being worked on; before others where it is urgent in a group. */
+  add(key: string, urgentIn?: string): void {
     if (this.#closed) return;
     this.#waiting.delete(key);
-    if (this.#working.has(key)) this.#again.add(key);
-    else this.#makeReady(key);
+    if (this.#working.has(key)) this.#again.set(key, urgentIn ?? this.#again.get(key));
+    else this.#makeReady(key, urgentIn);
   }
 
   /** To be worked on at a time (epoch ms), or earlier when it is to be anyway. */
@@ -132,7 +134,8 @@ export class WorkQueue {
 
   done(key: string): void {
     this.#working.delete(key);
-    if (this.#again.delete(key) && !this.#closed) this.#makeReady(key);
+    const urgentIn = this.#again.get(key);
+    if (this.#again.delete(key) && !this.#closed) this.#makeReady(key, urgentIn);
   }
 
   /** Nothing is handed out any more, and what waits is forgotten. */
@@ -143,11 +146,15 @@ export class WorkQueue {
     for (let taker = this.#takers.shift(); taker !== undefined; taker = this.#takers.shift()) taker(undefined);
   }
 
-  #makeReady(key: string): void {
-    if (this.#ready.has(key)) return;
-    this.#ready.add(key);
-    const lane = this.#failures.has(key) ? this.#retried : this.#fresh;
-    lane.push({ key, since: performance.now() });
+  #makeReady(key: string, urgentIn: string | undefined): void {
+    const before = this.#ready.get(key);
+    if (before && (urgentIn === undefined || before.isUrgent)) return;
+    const entry: Ready = { key, since: before?.since ?? performance.now(), isUrgent: urgentIn !== undefined };
+    this.#ready.set(key, entry);
+    if (urgentIn !== undefined) this.#urgent.push(urgentIn, entry);
+    else if (this.#failures.has(key)) this.#retried.push(entry);
+    else this.#fresh.push(entry);
+    if (before) return;
     this.#metrics?.queueAdded(this.#controller);
     this.#metrics?.queueDepth(this.#controller, this.#ready.size);
     const taker = this.#takers.shift();
@@ -155,9 +162,10 @@ export class WorkQueue {
   }
 
   #next(): string | undefined {
-    const [first, second] =
-      this.#takes % retryShare === retryShare - 1 ? [this.#retried, this.#fresh] : [this.#fresh, this.#retried];
-    const entry = first.shift() ?? second.shift();
+    const entry =
+      this.#takes % patientShare === patientShare - 1
+        ? this.#first(this.#retried, this.#fresh, this.#urgent)
+        : this.#first(this.#urgent, this.#fresh, this.#retried);
     if (entry === undefined) return undefined;
     this.#takes += 1;
     this.#ready.delete(entry.key);
@@ -165,6 +173,15 @@ export class WorkQueue {
     this.#metrics?.queueDepth(this.#controller, this.#ready.size);
     this.#metrics?.queueWaited(this.#controller, (performance.now() - entry.since) / 1000);
     return entry.key;
+  }
+
+  #first(...lanes: readonly { shift(): Ready | undefined }[]): Ready | undefined {
+    for (const lane of lanes) {
+      for (let entry = lane.shift(); entry !== undefined; entry = lane.shift()) {
+        if (this.#ready.get(entry.key) === entry) return entry;
+      }
+    }
+    return undefined;
   }
 
   #wake(): void {

@@ -53,6 +53,74 @@ describe('a key', () => {
   });
 });
 
+describe('an urgent key', () => {
+  it('goes before those that wait already', async () => {
+    for (const key of ['a', 'b']) queue.add(key);
+    queue.add('c', 'order');
+    expect(await takeAll()).toEqual(['c', 'a', 'b']);
+  });
+
+  it('that waits already goes before, and once', async () => {
+    for (const key of ['a', 'b', 'c']) queue.add(key);
+    queue.add('c', 'order');
+    queue.add('c', 'another');
+    expect(queue.depth).toBe(3);
+    expect(await takeAll()).toEqual(['c', 'a', 'b']);
+    expect(queue.depth).toBe(0);
+  });
+
+  it('does not wait for the many of another group', async () => {
+    for (let i = 0; i < 100; i += 1) queue.add(`broad-${i}`, 'broad');
+    queue.add('narrow', 'narrow');
+    expect([await queue.take(), await queue.take()]).toContain('narrow');
+  });
+
+  it('is urgent also when it was added while it is worked on', async () => {
+    queue.add('a');
+    await queue.take();
+    queue.add('a', 'order');
+    queue.add('a');
+    queue.add('b');
+    queue.done('a');
+    expect(await takeAll()).toEqual(['a', 'b']);
+  });
+
+  it('does not stay so', async () => {
+    queue.add('a', 'order');
+    await queue.take();
+    queue.done('a');
+    for (const key of ['b', 'a']) queue.add(key);
+    expect(await takeAll()).toEqual(['b', 'a']);
+  });
+
+  it('leaves a share to the others, however many are urgent', async () => {
+    for (let i = 0; i < 100; i += 1) queue.add(`urgent-${i}`, 'order');
+    for (let i = 0; i < 10; i += 1) queue.add(`plain-${i}`);
+    const taken: (string | undefined)[] = [];
+    for (let i = 0; i < 40; i += 1) taken.push(await queue.take());
+    expect(taken.filter((key) => key?.startsWith('plain'))).toHaveLength(10);
+  });
+
+  it('counts one wait from when it was first added', async () => {
+    const waits: number[] = [];
+    const added: string[] = [];
+    const metrics = {
+      queueDepth: () => {},
+      queueAdded: (controller: string) => void added.push(controller),
+      queueWaited: (_: string, seconds: number) => void waits.push(seconds),
+      queueRetried: () => {},
+    };
+    const measured = newQueue({ metrics });
+    measured.add('a');
+    await vi.advanceTimersByTimeAsync(1000);
+    measured.add('a', 'order');
+    await measured.take();
+    expect(added).toHaveLength(1);
+    expect(waits).toEqual([1]);
+    measured.shutdown();
+  });
+});
+
 describe('a key with a time', () => {
   it('is ready then, and not before', async () => {
     queue.addAt('a', noon + 5000);
