@@ -1,6 +1,7 @@
 /**
  * What the domain and the reconcilers need from outside. Adapters implement these; `src/app` joins them.
  */
+import type { ApiTokenRateLimit } from './api/apitoken.ts';
 import type { AuditIntent, AuditRecord, AuditSubject } from './domain/audit.ts';
 import type { TokenValue } from './domain/value.ts';
 
@@ -38,6 +39,25 @@ export interface AuditLog {
   /** ApiTokens that were minted for and whose deletion is not on record: whom to account for after a restart. */
   living(): readonly AuditSubject[];
   close(): Promise<void>;
+}
+
+/** What is left of a rate limit after a call: draft-ietf-httpapi-ratelimit-headers. */
+export interface Quota {
+  /** Calls in a window. */
+  limit: number;
+  windowSeconds: number;
+  remaining: number;
+  /** Until the window starts anew. */
+  resetSeconds: number;
+}
+
+/** `quota`: of the limit of which least is left. */
+export type RateLimitAnswer = { allowed: boolean; quota?: Quota };
+
+/** Counts calls by token id, so that a rotation neither resets nor doubles anything. */
+export interface RateLimiter {
+  /** Counts one call against every limit. Never rejects. */
+  take(tokenID: string, limits: readonly ApiTokenRateLimit[]): Promise<RateLimitAnswer>;
 }
 
 // ---- Kubernetes -------------------------------------------------------------------------------------------------
@@ -198,6 +218,7 @@ export interface Metrics {
   minted(cause: string): void;
   rotated(): void;
   retired(reason: string): void;
+  revoked(reason: string): void;
   failed(reason: string): void;
   restarted(kind: string): void;
   /** Replaces what was said of this ApiToken before; undefined forgets it. */

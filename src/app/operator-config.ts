@@ -1,5 +1,4 @@
 /** Flags and environment of `tokenwright operator`. */
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import {
   createCommand,
@@ -23,6 +22,7 @@ import {
   oneOf,
   wholeNumber,
 } from './flags.ts';
+import { ownNamespace, readIfThere } from './own-namespace.ts';
 
 export interface OperatorConfig {
   /** KUBECONFIG, ~/.kube/config or the pod's own account unless given. */
@@ -68,9 +68,6 @@ const FLAGS = {
   'token-metrics-limit': withDefault('N', wholeNumber(0, 1_000_000), '10000', 'ApiTokens with metrics of their own, 0 to 1000000. The others are only counted.'),
 };
 
-const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
-const DEFAULT_NAMESPACE = 'tokenwright-system';
-
 /**
  * The command that reads its configuration and runs with it.
  * @param readFile for the pod's namespace file; answers undefined where there is none.
@@ -89,7 +86,7 @@ export function operatorCommand(
   }).summary('Reconcile ApiTokens into rotating Secrets');
   return command.action(() => {
     const flags = valuesOf(command, FLAGS, env);
-    return run(configOf(flags, flags.namespace ?? podNamespace(env, readFile)));
+    return run(configOf(flags, flags.namespace ?? ownNamespace(env, readFile)));
   });
 }
 
@@ -113,20 +110,4 @@ function configOf(flags: Values<typeof FLAGS>, namespace: string): OperatorConfi
     shutdownTimeoutSeconds: flags['shutdown-timeout'],
     tokenMetricsLimit: flags['token-metrics-limit'],
   };
-}
-
-function podNamespace(env: Environment, readFile: (path: string) => string | undefined): string {
-  for (const candidate of [env.POD_NAMESPACE, readFile(NAMESPACE_FILE)]) {
-    const name = candidate?.trim();
-    if (name && 'value' in namespaceName(name)) return name;
-  }
-  return DEFAULT_NAMESPACE;
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

@@ -7,6 +7,7 @@ import { JsonLinesAuditLog, type JsonLinesOptions } from './json-lines.ts';
 import { Ledger } from './ledger.ts';
 import type { AuditSink, SinkHooks } from './sink.ts';
 import { StreamSink } from './stream-sink.ts';
+import { VerdictLog } from './verdict-log.ts';
 
 export type AuditTarget = { kind: 'fd'; fd: number } | { kind: 'file'; path: string };
 
@@ -22,10 +23,24 @@ export async function openAuditLog(
     checkpoint: () => ledger.checkpoint(),
     notice: (fields, text) => log.warn(fields, text),
   };
+  return new JsonLinesAuditLog(await opened(target, hooks), ledger, options);
+}
+
+/** Opens the target for the records of verdicts, of which nothing is read back. Throws as `openAuditLog`. */
+export async function openVerdictLog(target: AuditTarget, log: Logger): Promise<VerdictLog> {
+  const hooks: SinkHooks = {
+    found: () => true,
+    checkpoint: () => [],
+    notice: (fields, text) => log.warn(fields, text),
+  };
+  return new VerdictLog(await opened(target, hooks));
+}
+
+async function opened(target: AuditTarget, hooks: SinkHooks): Promise<AuditSink> {
   try {
     const sink = await sinkFor(target, hooks);
     await sink.prepare();
-    return new JsonLinesAuditLog(sink, ledger, options);
+    return sink;
   } catch (error) {
     const name = target.kind === 'fd' ? `fd:${target.fd}` : target.path;
     throw new AuditError('AuditUnavailable', `The audit log ${name} cannot be opened: ${systemCode(error)}`, {

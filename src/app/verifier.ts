@@ -1,0 +1,162 @@
+/** Joins the parts of `tokenwright verifier`. Adapters are made here and nowhere else. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openVerdictLog } from '../audit/registry.ts';
+import { ApiServerClient } from '../kube/client.ts';
+import { ClusterConnection } from '../kube/connection.ts';
+import { loadKubeConfig } from '../kube/kubeconfig.ts';
+import { ServerClock } from '../kube/server-clock.ts';
+import { MemoryRateLimiter } from '../limits/memory.ts';
+import type { Logger } from '../ports.ts';
+import { TelemetryServer } from '../telemetry/server.ts';
+import { VerifierMetrics } from '../telemetry/verifier-metrics.ts';
+import { Freshness } from '../verifier/freshness.ts';
+import { LastUse } from '../verifier/last-use.ts';
+import { Lookups } from '../verifier/lookups.ts';
+import { Recorder } from '../verifier/recorder.ts';
+import { VerifierServer } from '../verifier/server.ts';
+import { sourceReader } from '../verifier/source.ts';
+import { Verifier } from '../verifier/verifier.ts';
+import { PublishedKeys } from './public-keys.ts';
+import { readTls, watchTls } from './tls-files.ts';
+import type { VerifierConfig } from './verifier-config.ts';
+import { VerifierWatches } from './verifier-watches.ts';
+
+/** How often it is proved which revocations there are, and how long one proof may take. Milliseconds. */
+const PROOF_INTERVAL = 2000;
+const PROOF_DEADLINE = 2000;
+const SUMMARY_INTERVAL = 60_000;
+
+export interface VerifierOptions {
+  config: VerifierConfig;
+  version: string;
+  log: Logger;
+  /** Fires when the verifier is to finish what it began and end. */
+  stop: AbortSignal;
+}
+
+/** Runs until `stop` fires. Throws on what makes a start impossible, with a sentence that says what to do. */
+export async function runVerifier({ config, version, log, stop }: VerifierOptions): Promise<'stopped'> {
+  const tls = config.tls && (await readTls(config.tls));
+  const clock = new ServerClock();
+  const freshness = new Freshness();
+  const lastUse = new LastUse();
+  const metrics: VerifierMetrics = new VerifierMetrics({
+    version,
+    environment: config.environment,
+    indexSize: () => watches.index.size,
+    staleness: () => freshness.age(),
+    pendingRevocations: () => watches.orders.size,
+  });
+  const kubeConfig = loadKubeConfig({ kubeconfig: config.kubeconfig, context: config.context });
+  const connection = await ClusterConnection.open(kubeConfig, version);
+  const client = new ApiServerClient({ connection, metrics, onDate: (date) => clock.observe(date) });
+  const verdicts = await openVerdictLog(config.auditLog, log);
+  metrics.exposeCounter(
+    'audit_records_dropped_total',
+    'Verdicts that could not be recorded.',
+    () => verdicts.counts.dropped,
+  );
+  const seals = new PublishedKeys({ client, namespace: config.namespace, log });
+  const watches = new VerifierWatches({
+    client,
+    log,
+    metrics,
+    seals,
+    upstreamNamespace: config.upstreamNamespace,
+    onForce: ({ metadata }) =>
+      metrics.propagated(Math.max(0, (clock.now() - Date.parse(metadata.creationTimestamp)) / 1000)),
+    onTokenGone: (uid) => lastUse.forget(uid),
+  });
+  const recorder = new Recorder({
+    verifier: config.name,
+    environment: config.environment,
+    audit: config.auditLevel,
+    whenSlow: config.auditWhenSlow,
+    log: verdicts,
+    metrics,
+    lastUse,
+    now: () => clock.now(),
+  });
+  const verifier = new Verifier({
+    environment: config.environment,
+    index: watches.index,
+    audience: (name) => watches.audience(name),
+    orders: watches.orders,
+    limitsOf: () => [],
+    freshness,
+    lookups: new Lookups({
+      refresh: (token) => watches.refresh(token),
+      search: (id, signal) => watches.search(id, signal),
+    }),
+    rateLimiter: new MemoryRateLimiter(),
+    record: recorder,
+    clock,
+  });
+  const server = new VerifierServer({
+    host: config.bindAddress.host,
+    port: config.bindAddress.port,
+    tls,
+    verifier,
+    sourceOf: sourceReader({ header: config.sourceHeader, trustedProxies: config.trustedProxies }),
+  });
+  const telemetry = new TelemetryServer({
+    ...config.metricsBindAddress,
+    metrics,
+    checks: [
+      { name: 'caches', problem: () => (watches.synced ? undefined : 'not synced') },
+      {
+        name: 'revocations',
+        problem: () => (freshness.age() < Number.POSITIVE_INFINITY ? undefined : 'not listed yet'),
+      },
+      { name: 'seal-keys', problem: () => seals.problem() },
+      { name: 'audit', problem: () => verdicts.problem() },
+    ],
+  });
+  const summaries = setInterval(() => recorder.flush(), SUMMARY_INTERVAL);
+  const unwatch = config.tls && watchTls(config.tls, (renewed) => server.renew(renewed), log);
+  try {
+    const { address, port } = await telemetry.listen();
+    log.info({ address, port, version }, 'serving metrics');
+    await seals.start();
+    watches.start();
+    const proving = prove(freshness, watches, log, stop);
+    await Promise.race([watches.whenSynced(), fired(stop)]);
+    if (stop.aborted) return 'stopped';
+    const at = await server.listen();
+    log.info(
+      { address: at.address, port: at.port, environment: config.environment, tls: tls !== undefined },
+      'serving verdicts',
+    );
+    await fired(stop);
+    await server.close(config.shutdownTimeoutSeconds * 1000);
+    await proving;
+    return 'stopped';
+  } finally {
+    clearInterval(summaries);
+    unwatch?.();
+    seals.stop();
+    await watches.stop();
+    recorder.flush();
+    await verdicts.close().catch((error: unknown) => log.error({ err: error }, 'audit log not closed cleanly'));
+    await telemetry.close();
+    await connection.close();
+  }
+}
+
+/** Lists the pending revocations again and again, until `stop` fires. */
+async function prove(freshness: Freshness, watches: VerifierWatches, log: Logger, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      await freshness.prove(() => watches.listPending(AbortSignal.any([stop, AbortSignal.timeout(PROOF_DEADLINE)])));
+    } catch (error) {
+      if (!stop.aborted)
+        log.warn({ err: error, staleSeconds: Math.round(freshness.age()) }, 'pending revocations not listed');
+    }
+    await sleep(PROOF_INTERVAL, undefined, { signal: stop }).catch(() => {});
+  }
+}
+
+function fired(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

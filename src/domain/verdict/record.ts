@@ -1,0 +1,31 @@
+/** The audit record of one verdict: what was asked, by whom as far as it is known, and the true reason of the answer. */
+import type { Outcome } from './outcome.ts';
+
+export const VERDICT_SCHEMA = 'tokenwright.dev/verdict/v1';
+
+export interface VerdictRecord {
+  /** RFC 3339 with milliseconds. */
+  time: string;
+  outcome: Outcome;
+  /** More than one where several alike calls are told together. */
+  count?: number;
+  /** Which verifier said so. */
+  verifier: string;
+  door: string;
+  environment: string;
+  audience?: string | undefined;
+  /** What the call needed, as the gateway stated it. */
+  scopes?: readonly string[] | undefined;
+  method?: string | undefined;
+  path?: string | undefined;
+  source?: string | undefined;
+  traceparent?: string | undefined;
+  tokenID?: string | undefined;
+  uid?: string | undefined;
+  namespace?: string | undefined;
+  name?: string | undefined;
+  /** `<namespace>/<subject>`. */
+  identity?: string | undefined;
+  purpose?: string | undefined;
+  version?: number | undefined;
+}

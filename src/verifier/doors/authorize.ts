@@ -1,0 +1,85 @@
+/**
+ * `/authorize`, for nginx auth_request, Caddy forward_auth and Traefik ForwardAuth. What the call needs stands in the query of the URL, which
+ * the gateway's own configuration fixes and no client can reach:
+ *
+ *   ?audience=ai-gateway&scope=chat:write        all these scopes, separated by spaces or commas
+ *   ?audience=ai-gateway&scope=-                 any token for the audience
+ *   ?audience=ai-gateway&routes=forwarded        those of the route of the TokenAudience that matches X-Forwarded-Method and X-Forwarded-Uri,
+ *                                                which Caddy and Traefik set themselves
+ *   ?audience=ai-gateway&routes=original         … X-Original-Method and X-Original-URI, which the nginx configuration must set
+ *
+ * Which of the two pairs counts is the configuration's to say: the gateway lets the other one through as the client sent it.
+ */
+import type { Call, StatedNeeds } from '../call.ts';
+import { hasTokenInURL, onlyValueOf, presentedToken, type RawHeaders, valuesOf } from './presented.ts';
+
+const NEEDS_LIMIT = 8192;
+
+/** Of a request for `/authorize`. `target` is the request target as received. */
+export function authorizeCall(target: string, headers: RawHeaders, source: string | undefined): Call {
+  const targets = [target, ...valuesOf(headers, 'x-forwarded-uri'), ...valuesOf(headers, 'x-original-uri')];
+  return {
+    door: 'authorize',
+    token: targets.some(hasTokenInURL) ? 'ambiguous' : presentedToken(headers),
+    needs: needsIn(target, headers),
+    source,
+    traceparent: onlyValueOf(headers, 'traceparent'),
+  };
+}
+
+function needsIn(target: string, headers: RawHeaders): StatedNeeds {
+  const stated = parsed(target.slice(target.indexOf('?') + 1));
+  if (!('routes' in stated)) return stated;
+  const method = onlyValueOf(headers, `x-${stated.routes}-method`);
+  const path = onlyValueOf(headers, `x-${stated.routes}-uri`);
+  if (method === undefined || path === undefined) {
+    return {
+      unclear: `with routes=${stated.routes}, the gateway must send x-${stated.routes}-method and x-${stated.routes}-uri, each once`,
+    };
+  }
+  return { audience: stated.audience, scopes: { method, path } };
+}
+
+type Stated = StatedNeeds | { audience: string; routes: 'forwarded' | 'original' };
+
+/** The queries of a gateway's configuration: few, so remembered. Bounded, for whoever reaches the verifier past the gateway. */
+const known = new Map<string, Stated>();
+const KNOWN_LIMIT = 1000;
+
+function parsed(query: string): Stated {
+  const before = known.get(query);
+  if (before) return before;
+  const stated = parse(query);
+  if (known.size >= KNOWN_LIMIT) known.clear();
+  known.set(query, stated);
+  return stated;
+}
+
+function parse(query: string): Stated {
+  if (query.length > NEEDS_LIMIT) return { unclear: 'the query of /authorize is too long' };
+  const parameters = new URLSearchParams(query);
+  for (const name of parameters.keys()) {
+    if (!['audience', 'scope', 'routes'].includes(name)) {
+      return { unclear: 'the query of /authorize may hold audience, and scope or routes' };
+    }
+    if (parameters.getAll(name).length > 1) return { unclear: `${name} is given twice in the query of /authorize` };
+  }
+  const audience = parameters.get('audience');
+  if (!audience) return { unclear: 'the query of /authorize must name an audience' };
+  const scope = parameters.get('scope');
+  const routes = parameters.get('routes');
+  if ((routes === null) === (scope === null)) {
+    return { unclear: 'the query of /authorize must hold either scope or routes' };
+  }
+  if (scope !== null) return statedScopes(audience, scope);
+  if (routes === 'forwarded' || routes === 'original') return { audience, routes };
+  return { unclear: 'routes in the query of /authorize must be forwarded or original' };
+}
+
+/** Of every door where a gateway states scopes in a text. */
+export function statedScopes(audience: string, scope: string): StatedNeeds {
+  if (scope === '-') return { audience, scopes: [] };
+  const scopes = scope.split(/[ ,]+/).filter((one) => one !== '');
+  if (scopes.length > 0) return { audience, scopes };
+  return { unclear: 'the scope is empty; if any token for the audience will do, say -' };
+}

@@ -1,0 +1,174 @@
+/**
+ * The revocations that are not sealed yet, and whom they reach. An order is in force from when it is seen until the status of each ApiToken
+ * that it reached says that it was carried out: so it does not matter whether the order's watch or the ApiTokens' is the slower one.
+ *
+ * Who is reached is found out when an order or an ApiToken changes, so that a verdict costs one look-up whatever orders there are.
+ */
+import { matches, type Order, orderOf, type Reach, type Revocation, reachOf, strikes } from '../domain/revocation.ts';
+import type { VersionRecord } from '../domain/seal.ts';
+import type { IndexedToken } from './indexed-token.ts';
+import type { TokenIndex } from './token-index.ts';
+
+interface Standing {
+  order: Order;
+  reach: Reach;
+  revocation: Revocation;
+  /** Reached, and not known to have carried it out. */
+  tokens: Map<string, IndexedToken>;
+  /** Sealed or gone: it reaches nobody new. */
+  closed: boolean;
+}
+
+export interface OrdersOptions {
+  index: TokenIndex;
+  /** Undefined where they are not known yet. */
+  namespaceLabels(namespace: string): Readonly<Record<string, string>> | undefined;
+  /** Reads an ApiToken anew into the index, whatever its watch says. */
+  refresh(token: IndexedToken): Promise<void>;
+  /** Told once for each order, when it is in force here. */
+  onForce(revocation: Revocation): void;
+}
+
+/** After an order is sealed, how long the watch of ApiTokens is waited for before each of them is read. Milliseconds. */
+const LAG = 1000;
+
+const EVERYWHERE = '';
+
+export class Orders {
+  readonly #options: OrdersOptions;
+  readonly #byUID = new Map<string, Standing>();
+  /** Open ones, by the namespace that they reach at most. */
+  readonly #byNamespace = new Map<string, Map<string, Standing>>();
+  /** By UID of an ApiToken. */
+  readonly #hits = new Map<string, Set<Standing>>();
+
+  constructor(options: OrdersOptions) {
+    this.#options = options;
+  }
+
+  /** Orders that reach or may yet reach somebody. */
+  get size(): number {
+    return this.#byUID.size;
+  }
+
+  reaches(token: IndexedToken, version: VersionRecord): boolean {
+    const hits = this.#hits.get(token.uid);
+    if (hits === undefined) return false;
+    for (const { order } of hits) if (strikes(order.versions, version)) return true;
+    return false;
+  }
+
+  /** A revocation as it is now. */
+  put(revocation: Revocation): void {
+    const { uid } = revocation.metadata;
+    const known = this.#byUID.get(uid);
+    const sealed = revocation.status?.sealed === true;
+    if (known === undefined && sealed) return;
+    if (known !== undefined) {
+      if (sealed) this.#close(known);
+      return;
+    }
+    const standing: Standing = {
+      order: orderOf(revocation),
+      reach: reachOf(revocation),
+      revocation,
+      tokens: new Map(),
+      closed: false,
+    };
+    this.#byUID.set(uid, standing);
+    const place = standing.reach.namespace ?? EVERYWHERE;
+    const others = this.#byNamespace.get(place) ?? new Map<string, Standing>();
+    this.#byNamespace.set(place, others.set(uid, standing));
+    for (const token of this.#within(standing.reach)) this.#meet(standing, token);
+    this.#options.onForce(revocation);
+  }
+
+  /** A revocation that is no more. A finalizer held it until it was sealed. */
+  remove(uid: string): void {
+    const known = this.#byUID.get(uid);
+    if (known) this.#close(known);
+  }
+
+  /** To be told of every ApiToken that is put into the index. */
+  tokenChanged(token: IndexedToken): void {
+    for (const standing of this.#hits.get(token.uid) ?? []) {
+      if (token.handledRevocations.includes(standing.order.uid)) this.#release(standing, token);
+    }
+    for (const place of [token.namespace, EVERYWHERE]) {
+      for (const standing of this.#byNamespace.get(place)?.values() ?? []) this.#meet(standing, token);
+    }
+  }
+
+  tokenGone(token: IndexedToken): void {
+    for (const standing of this.#hits.get(token.uid) ?? []) this.#release(standing, token);
+  }
+
+  /** Its labels may be others than before. */
+  namespaceChanged(namespace: string): void {
+    for (const standing of this.#byNamespace.get(EVERYWHERE)?.values() ?? []) {
+      for (const token of this.#options.index.inNamespace(namespace)) this.#meet(standing, token);
+    }
+  }
+
+  #within({ namespace, match }: Reach): Iterable<IndexedToken> {
+    const { index } = this.#options;
+    if (namespace !== undefined) return index.inNamespace(namespace);
+    return match.tokenID === undefined ? index.all() : index.find(match.tokenID);
+  }
+
+  #meet(standing: Standing, token: IndexedToken): void {
+    const { order, reach } = standing;
+    if (token.handledRevocations.includes(order.uid) || !this.#matches(reach, token)) return;
+    standing.tokens.set(token.uid, token);
+    this.#hits.set(token.uid, (this.#hits.get(token.uid) ?? new Set()).add(standing));
+  }
+
+  /** A namespace whose labels are not known yet is reached: better a minute too long than an instant too short. */
+  #matches(reach: Reach, token: IndexedToken): boolean {
+    const { namespace, name, tokenID, subject, metadata } = token;
+    const target = {
+      namespace,
+      name,
+      tokenID,
+      subject,
+      environment: token.spec.environment,
+      labels: metadata.labels ?? {},
+    };
+    const labels = this.#options.namespaceLabels(namespace);
+    if (labels !== undefined || reach.match.namespaces === undefined) return matches(reach, target, labels);
+    const { namespaces: _, ...match } = reach.match;
+    return Object.keys(match).length === 0 || matches({ ...reach, match }, target, labels);
+  }
+
+  #close(standing: Standing): void {
+    if (standing.closed) return;
+    standing.closed = true;
+    const place = standing.reach.namespace ?? EVERYWHERE;
+    const others = this.#byNamespace.get(place);
+    others?.delete(standing.order.uid);
+    if (others?.size === 0) this.#byNamespace.delete(place);
+    if (standing.tokens.size === 0) this.#byUID.delete(standing.order.uid);
+    else setTimeout(() => void this.#chase(standing), LAG).unref();
+  }
+
+  /** What the watch has not shown by now is read, one at a time. What then does not say that it carried the order out, was not meant. */
+  async #chase(standing: Standing): Promise<void> {
+    for (const token of standing.tokens.values()) {
+      try {
+        await this.#options.refresh(token);
+        this.#release(standing, token);
+      } catch {
+        // stays in force; tried again
+      }
+    }
+    if (standing.tokens.size > 0) setTimeout(() => void this.#chase(standing), LAG).unref();
+  }
+
+  #release(standing: Standing, token: IndexedToken): void {
+    standing.tokens.delete(token.uid);
+    const hits = this.#hits.get(token.uid);
+    hits?.delete(standing);
+    if (hits?.size === 0) this.#hits.delete(token.uid);
+    if (standing.closed && standing.tokens.size === 0) this.#byUID.delete(standing.order.uid);
+  }
+}

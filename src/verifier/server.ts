@@ -1,0 +1,132 @@
+/** The verifier's HTTP server: routes a request to a door, bounds everything that a client can make large or slow. */
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Call } from './call.ts';
+import { answerFor, type HttpAnswer } from './doors/answer.ts';
+import { authorizeCall } from './doors/authorize.ts';
+import { ENVOY_PREFIX, envoyCall } from './doors/envoy-http.ts';
+import type { SourceOf } from './source.ts';
+import type { Verifier } from './verifier.ts';
+
+export interface TlsMaterial {
+  cert: string | Buffer;
+  key: string | Buffer;
+}
+
+/** A door that is more than a question of headers, such as `/introspect`. */
+export interface BodyDoor {
+  path: string;
+  handle(request: IncomingMessage): Promise<HttpAnswer>;
+}
+
+export interface VerifierServerOptions {
+  host: string | undefined;
+  /** 0 takes a free one. */
+  port: number;
+  /** Plain HTTP where undefined. */
+  tls: TlsMaterial | undefined;
+  verifier: Verifier;
+  sourceOf: SourceOf;
+  doors?: readonly BodyDoor[];
+}
+
+/** A gateway's request to authorise may carry the client's headers: as much as gateways themselves take. */
+const HEADERS = { maxHeaderSize: 32 << 10, headersTimeout: 5_000, requestTimeout: 10_000 };
+const CONNECTIONS = { keepAlive: true, keepAliveTimeout: 75_000, connectionsCheckingInterval: 2_000 };
+const MAX_CONNECTIONS = 10_000;
+
+export class VerifierServer {
+  readonly #options: VerifierServerOptions;
+  readonly #server: Server | TlsServer;
+
+  constructor(options: VerifierServerOptions) {
+    this.#options = options;
+    const { tls } = options;
+    const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response);
+    const settings = { ...HEADERS, ...CONNECTIONS };
+    this.#server = tls
+      ? createHttpsServer({ ...settings, ...tls, minVersion: 'TLSv1.2' }, handle)
+      : createHttpServer(settings, handle);
+    this.#server.maxConnections = MAX_CONNECTIONS;
+    // cuts whoever sends or takes nothing for so long
+    this.#server.timeout = 90_000;
+  }
+
+  /** Rejects when the address cannot be bound, with the address in the message. */
+  listen(): Promise<AddressInfo> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(new Error(`Cannot serve on ${host ?? ''}:${port} (${error.code ?? error.message})`, { cause: error })),
+      );
+      this.#server.listen(port, host, () => resolve(this.#server.address() as AddressInfo));
+    });
+  }
+
+  /** New connections use it; those that stand keep what they have. */
+  renew(tls: TlsMaterial): void {
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext({ ...tls, minVersion: 'TLSv1.2' });
+  }
+
+  /** Answers what was asked; after `graceMilliseconds` cuts whoever is left. */
+  async close(graceMilliseconds = 5_000): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const cut = setTimeout(() => this.#server.closeAllConnections(), graceMilliseconds);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    const target = request.url ?? '/';
+    const end = target.indexOf('?');
+    const path = end < 0 ? target : target.slice(0, end);
+    if (path === '/authorize') {
+      this.#check(authorizeCall(target, request.rawHeaders, this.#sourceOf(request)), request, response);
+    } else if (path === ENVOY_PREFIX || path.startsWith(`${ENVOY_PREFIX}/`)) {
+      const method = request.method ?? '';
+      this.#check(envoyCall(method, target, request.rawHeaders, this.#sourceOf(request)), request, response);
+    } else {
+      void this.#other(path, request, response);
+    }
+  }
+
+  #sourceOf(request: IncomingMessage): string | undefined {
+    return this.#options.sourceOf(request.socket.remoteAddress, request.rawHeaders);
+  }
+
+  #check(call: Call, request: IncomingMessage, response: ServerResponse): void {
+    const decision = this.#options.verifier.check(call);
+    if (decision instanceof Promise) {
+      void decision.then((late) => this.#send(request, response, answerFor(call, late)));
+    } else {
+      this.#send(request, response, answerFor(call, decision));
+    }
+  }
+
+  async #other(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const door = this.#options.doors?.find((one) => one.path === path);
+    this.#send(request, response, door ? await door.handle(request) : NOT_FOUND);
+  }
+
+  #send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpAnswer): void {
+    // some gateways forward the body of the call: it is nothing to us, and is not waited for
+    if (!request.complete && !hasNoBody(request)) response.setHeader('connection', 'close');
+    if (!this.#server.listening) response.setHeader('connection', 'close');
+    response.writeHead(status, headers);
+    response.end(body, () => {
+      if (!request.complete && !hasNoBody(request)) request.destroy();
+    });
+  }
+}
+
+const NOT_FOUND: HttpAnswer = {
+  status: 404,
+  headers: { 'content-type': 'application/json' },
+  body: '{"error":"not_found"}',
+};
+
+function hasNoBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+}
