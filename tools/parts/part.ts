@@ -1,5 +1,5 @@
 import { glob, mkdir, rename, rm } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { Cache, isExecutable } from '../controlplane/cache.ts';
 import { withLock } from '../controlplane/lock.ts';
 import { askVersion } from '../controlplane/probe.ts';
@@ -70,12 +70,12 @@ class Search {
   async #given(): Promise<FoundPart | undefined> {
     const variable = variableOf(this.#name);
     const path = this.#env[variable];
-    return path === undefined || path === '' ? undefined : this.#tried(variable, path);
+    return path === undefined || path === '' ? undefined : this.#tried(variable, resolve(path));
   }
 
   async #onPath(): Promise<FoundPart | undefined> {
     for (const directory of (this.#env.PATH ?? '').split(delimiter)) {
-      const path = join(directory, this.#part.program);
+      const path = resolve(directory, this.#part.program);
       if (directory !== '' && (await isExecutable(path))) return this.#tried('PATH', path);
     }
     return undefined;
