@@ -30,23 +30,23 @@ export async function act(
   const { token, secret, seen } = observation;
   const spec = seen.spec.ok ? seen.spec.spec : undefined;
   if (!spec) throw new Error('decide acts only on a spec that it could read');
+  const wrote = (reply: ApiToken): Objects => ({ token: reply, secret, ownReply: true });
   switch (action.do) {
     case 'mint':
-      return { token: await mint(deps, observation, action.cause, now), secret };
+      return wrote(await mint(deps, observation, action.cause, now));
     case 'writeSecret':
       return writeSecret(deps, observation, action.digest, now);
     case 'promote': {
       const written = await writeStatus(deps, observation, { status: promote(seen, spec, action.version, now) }, now);
       announcePromotion(deps, observation, action.version);
-      return { token: written, secret };
+      return wrote(written);
     }
     case 'restart':
-      return { token: await restart(deps, observation, action, now), secret };
+      return wrote(await restart(deps, observation, action, now));
     case 'recordRestarts':
-      return {
-        token: await writeStatus(deps, observation, { status: { ...seen.status, restarts: action.restarts } }, now),
-        secret,
-      };
+      return wrote(
+        await writeStatus(deps, observation, { status: { ...seen.status, restarts: action.restarts } }, now),
+      );
     case 'repair':
       return { token, secret: await replaceSecret(deps, repaired(observation.subject, present(secret), seen.status)) };
     case 'settle':
@@ -55,14 +55,14 @@ export async function act(
         secret: await replaceSecret(deps, settled(observation.subject, present(secret), seen.status, action.current)),
       };
     case 'retire':
-      return { token: await retireVersions(deps, observation, action.versions, action.reason, now), secret };
+      return wrote(await retireVersions(deps, observation, action.versions, action.reason, now));
     case 'removeSecret':
       await removeSecret(deps, present(secret));
       return { token, secret: undefined };
     case 'endGrant':
-      return { token: await endTheGrant(deps, observation, now), secret };
+      return wrote(await endTheGrant(deps, observation, now));
     case 'reseal':
-      return { token: await writeStatus(deps, observation, { status: seen.status, reseal: true }, now), secret };
+      return wrote(await writeStatus(deps, observation, { status: seen.status, reseal: true }, now));
     default:
       return action satisfies never;
   }
@@ -98,7 +98,7 @@ const HEALED: Partial<Record<MintCause, string>> = {
   SealInvalid: 'no public key confirms the status',
 };
 
-/** Step 3: status is read again after the Secret, so that nobody promoted or minted since we looked. */
+/** Step 3: status is read again after the Secret, or was just written, so that nobody promoted or minted since we looked. */
 async function writeSecret(
   deps: ApiTokenDeps,
   observation: Observation,
@@ -106,7 +106,7 @@ async function writeSecret(
   now: number,
 ): Promise<Objects> {
   const { secret, seen, subject } = observation;
-  const token = await unchanged(deps, observation);
+  const token = observation.ownReply ? observation.token : await unchanged(deps, observation);
   const version = seen.status.versions.find((v) => v.digest === digest);
   const value = deps.values.value(seen.uid, digest);
   if (!version || !value) throw new Overtaken();
