@@ -16,6 +16,7 @@ export const REASONS = {
   Expiring: 'The version came within renewBefore of its expiry.',
   Requested: 'Somebody asked by the annotation tokenwright.dev/rotate-requested-at.',
   SpecChanged: 'The spec grants what the living version does not, or a shorter ttl.',
+  Revoked: 'A revocation ended versions; where none was left, one more is minted.',
   SecretMissing: 'The Secret was gone; its value is kept nowhere else.',
   SecretAltered: 'A data key of the Secret was not what Tokenwright had written.',
   SealInvalid: 'No public key confirms the seal of the status, which so proves nothing.',
@@ -26,6 +27,7 @@ export const REASONS = {
   Expired: 'The version in the Secret is past its expiry, and no other has taken its place.',
   Suspended: 'spec.state is Suspended: verifiers say no, and nothing is minted.',
   GrantEnded: 'spec.notAfter has passed; the Secret was removed.',
+  Blocked: 'A revocation with "afterwards: Block" stands: nothing is minted, and the Secret was removed.',
   Deleting: 'The ApiToken is being deleted.',
   NamespaceTerminating: 'The namespace is being deleted; nothing is minted in it.',
 
@@ -35,6 +37,18 @@ export const REASONS = {
   InvalidTimeZone: 'spec.rotation.timeZone is not a known IANA time zone.',
   InvalidTemplate: 'spec.secret.template cannot be rendered.',
   TooManyVersions: 'As many versions are accepted as status holds; the next mint waits until one is retired.',
+  TooManyRevocations: 'More unsealed revocations match than status can note; the rest follow when some are sealed.',
+
+  // ---- why a version was revoked
+  Compromised: 'Somebody may know the value who must not.',
+  Superseded: 'Something else has taken its place.',
+  OwnerLeft: 'Who answered for it is gone.',
+  PolicyViolation: 'It was used, or granted, against the rules.',
+  Decommissioned: 'What used it is no longer there.',
+
+  // ---- a revocation
+  Sealing: 'ApiTokens that match are not sealed yet; verifiers refuse what is revoked meanwhile.',
+  Sealed: 'Every ApiToken that matched is sealed without what was revoked.',
 
   // ---- consumers
   RollingOut: 'Workloads that read the Secret are being restarted.',

@@ -3,7 +3,7 @@ import type { AuditIntent, AuditOperation, AuditRecord, AuditSubject } from '../
 import { isIntent, parseLine, parseRecord, parseSubject, SCHEMA, subjectOf } from './record.ts';
 
 /** Operations that one audit id stands for, as auditID has it: mint, rotate and heal of one version are one. */
-const EFFECTS = ['mint', 'retire', 'delete'] as const;
+const EFFECTS = ['mint', 'retire', 'delete', 'revoke'] as const;
 
 const CHECKPOINT = 'tokenwright.dev/audit-checkpoint/v1';
 
@@ -144,6 +144,8 @@ function effectOf(operation: AuditOperation): number {
       return 1;
     case 'delete':
       return 2;
+    case 'revoke':
+      return 3;
   }
 }
 

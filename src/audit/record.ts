@@ -8,7 +8,7 @@ import {
 } from '../domain/audit.ts';
 import { AuditError } from './error.ts';
 
-const OPERATIONS: readonly AuditOperation[] = ['mint', 'rotate', 'heal', 'retire', 'delete'];
+const OPERATIONS: readonly AuditOperation[] = ['mint', 'rotate', 'heal', 'retire', 'revoke', 'delete'];
 
 export const SCHEMA = 'tokenwright.dev/audit/v1';
 
@@ -41,12 +41,14 @@ const RECORD_RULES: Rules = {
   version: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
   cause: matches(/^[A-Za-z][A-Za-z0-9]{0,63}$/),
   actor: isLine(256),
+  requester: (value) => value === undefined || typeof value === 'string',
   time: matches(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
 };
 
 /** The line, with its newline. Throws AuditError `AuditInvalid`, without the offending text, when a field is not as it must be. */
 export function formatRecord(record: AuditRecord): string {
-  const free = { purpose: tame(record.purpose) };
+  const requester = record.requester === undefined ? undefined : tame(record.requester);
+  const free = { purpose: tame(record.purpose), requester };
   const problem = problemOf({ ...record, ...free }, RECORD_RULES);
   if (problem !== undefined) throw new AuditError('AuditInvalid', `The audit record has an invalid ${problem}`);
   if (record.id !== auditID(record.uid, record.operation, record.version))
@@ -63,6 +65,7 @@ export function formatRecord(record: AuditRecord): string {
     version,
     cause,
     actor,
+    requester,
     ...subjectOf({ ...record, ...free }),
     ...detail,
   };

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 
 /** What is done. `rotate` and `heal` mint too; the word says why. */
-export type AuditOperation = 'mint' | 'rotate' | 'heal' | 'retire' | 'delete';
+export type AuditOperation = 'mint' | 'rotate' | 'heal' | 'retire' | 'revoke' | 'delete';
 
 export interface AuditSubject {
   uid: string;
@@ -24,6 +24,8 @@ export interface AuditIntent extends AuditSubject {
   cause: string;
   /** Who acts: the operator's identity. */
   actor: string;
+  /** Who asked for it, where the API server noted that: of `revoke`. */
+  requester?: string;
   /** RFC 3339, whole seconds. */
   time: string;
 }

@@ -103,6 +103,7 @@ export class PrometheusMetrics implements Metrics {
     'Previous versions whose acceptance ended, by reason.',
     'reason',
   );
+  readonly #revoked = this.#counter('revocations_total', 'Versions that were revoked, by reason.', 'reason');
   readonly #failed = this.#counter('failures_total', 'Reconciles that ended in a failure, by reason.', 'reason');
   readonly #restarted = this.#counter(
     'restarts_total',
@@ -191,6 +192,10 @@ export class PrometheusMetrics implements Metrics {
 
   retired(reason: string): void {
     this.#retired.inc({ reason: this.#reasons.fold(reason) });
+  }
+
+  revoked(reason: string): void {
+    this.#revoked.inc({ reason: this.#reasons.fold(reason) });
   }
 
   failed(reason: string): void {

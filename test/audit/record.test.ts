@@ -12,12 +12,14 @@ function readBack(line: string): AuditRecord | undefined {
 }
 
 describe('a line of the audit log', () => {
-  it.each([intent('u1', 'rotate', 3), outcome('u1', 'delete', 0), abandoned('u2', 'heal', 7)])(
-    'reads back as the record that was written ($phase)',
-    (record) => {
-      expect(readBack(formatRecord(record))).toEqual(record);
-    },
-  );
+  it.each([
+    intent('u1', 'rotate', 3),
+    { ...intent('u1', 'revoke', 3), requester: 'jane@example.com' },
+    outcome('u1', 'delete', 0),
+    abandoned('u2', 'heal', 7),
+  ])('reads back as the record that was written ($phase)', (record) => {
+    expect(readBack(formatRecord(record))).toEqual(record);
+  });
 
   it('is one line whatever the purpose holds', () => {
     fc.assert(
@@ -35,7 +37,7 @@ describe('a line of the audit log', () => {
     expect(Object.keys(JSON.parse(line))).not.toContain('value');
   });
 
-  it.each(['purpose', 'detail'])(
+  it.each(['purpose', 'detail', 'requester'])(
     'cleans the free text %s of a value, and cuts it, rather than to stop a rotation',
     (field) => {
       const line = formatRecord({ ...abandoned('u1', 'mint', 1), [field]: `${VALUE} ${'x'.repeat(100_000)}` });

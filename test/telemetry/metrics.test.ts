@@ -52,6 +52,7 @@ function everything(metrics: PrometheusMetrics): void {
   metrics.minted('Issued');
   metrics.rotated();
   metrics.retired('Retired');
+  metrics.revoked('Compromised');
   metrics.failed('WriteFailed');
   metrics.restarted('Deployment');
   metrics.exposeCounter('events_dropped_total', 'Events that were lost.', () => 4);
@@ -77,6 +78,7 @@ describe('what is counted', () => {
       'tokenwright_mints_total{cause="Issued"}': 1,
       tokenwright_rotations_total: 1,
       'tokenwright_retirements_total{reason="Retired"}': 1,
+      'tokenwright_revocations_total{reason="Compromised"}': 1,
       'tokenwright_failures_total{reason="WriteFailed"}': 1,
       'tokenwright_restarts_total{kind="Deployment"}': 1,
       tokenwright_events_dropped_total: 4,
@@ -114,11 +116,12 @@ describe('cardinality', () => {
       metrics.minted(`Cause${i}`);
       metrics.failed(`Reason${i}`);
       metrics.retired(`Reason${i}`);
+      metrics.revoked(`Reason${i}`);
       metrics.restarted(`Kind${i}`);
       metrics.apiCall('get', 'apitokens', 1_000 + i, 0);
     }
     const samples = await samplesOf(metrics);
-    for (const name of ['mints', 'failures', 'retirements', 'restarts', 'api_calls']) {
+    for (const name of ['mints', 'failures', 'retirements', 'revocations', 'restarts', 'api_calls']) {
       const series = seriesOf(samples, `tokenwright_${name}_total`);
       expect(series, name).toHaveLength(1);
       expect(series[0]).toContain('="other"');
