@@ -174,7 +174,7 @@ export interface KubeClient {
   apply<T extends KubeObject>(
     type: ResourceType<T>,
     object: T,
-    options: { fieldManager: string; force?: boolean },
+    options: { fieldManager: string; force?: boolean; subresource?: 'status' },
   ): Promise<T>;
   mergePatch<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, patch: object): Promise<T>;
   delete(type: ResourceType, key: ObjectKey, preconditions?: Preconditions): Promise<void>;

@@ -27,6 +27,9 @@ export const REVOCATION_FINALIZER = `${GROUP}/revocation` as const;
 /** On a revocation: the user who created it, as the API server knows them (from Kubernetes 1.36 on). Never changes. */
 export const REQUESTED_BY_ANNOTATION = `${GROUP}/requested-by` as const;
 
+/** On a revocation, by whoever creates it: when, RFC 3339 with milliseconds, since creationTimestamp has whole seconds only. */
+export const REQUESTED_AT_ANNOTATION = `${GROUP}/requested-at` as const;
+
 /** The verb that RBAC must grant on clustertokenrevocations for one that says `everything: true`. */
 export const REVOKE_EVERYTHING_VERB = 'revoke-everything';
 

@@ -1,17 +1,20 @@
 /** Joins the parts of `tokenwright verifier`. Adapters are made here and nowhere else. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CLUSTER_TOKEN_REVOCATIONS, type RevocationReceipt, TOKEN_REVOCATIONS } from '../api/token-revocation.ts';
 import { openVerdictLog } from '../audit/registry.ts';
+import type { Revocation } from '../domain/revocation.ts';
 import { ApiServerClient } from '../kube/client.ts';
 import { ClusterConnection } from '../kube/connection.ts';
 import { loadKubeConfig } from '../kube/kubeconfig.ts';
 import { ServerClock } from '../kube/server-clock.ts';
 import { MemoryRateLimiter } from '../limits/memory.ts';
-import type { Logger } from '../ports.ts';
+import type { KubeClient, Logger, ResourceType } from '../ports.ts';
 import { TelemetryServer } from '../telemetry/server.ts';
 import { VerifierMetrics } from '../telemetry/verifier-metrics.ts';
 import { Freshness } from '../verifier/freshness.ts';
 import { LastUse } from '../verifier/last-use.ts';
 import { Lookups } from '../verifier/lookups.ts';
+import { Receipts } from '../verifier/receipts.ts';
 import { Recorder } from '../verifier/recorder.ts';
 import { VerifierServer } from '../verifier/server.ts';
 import { sourceReader } from '../verifier/source.ts';
@@ -19,6 +22,7 @@ import { Verifier } from '../verifier/verifier.ts';
 import { PublishedKeys } from './public-keys.ts';
 import { readTls, watchTls } from './tls-files.ts';
 import type { VerifierConfig } from './verifier-config.ts';
+import { keepLease } from './verifier-lease.ts';
 import { VerifierWatches } from './verifier-watches.ts';
 
 /** How often it is proved which revocations there are, and how long one proof may take. Milliseconds. */
@@ -57,14 +61,25 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     () => verdicts.counts.dropped,
   );
   const seals = new PublishedKeys({ client, namespace: config.namespace, log });
+  const receipts = new Receipts({
+    verifier: config.name,
+    environment: config.environment,
+    write: (revocation, receipt) => writeReceipt(client, config.name, revocation, receipt),
+    now: () => clock.now(),
+    log,
+  });
+  metrics.exposeCounter(
+    'receipts_dropped_total',
+    'Receipts of revocations that were not written.',
+    () => receipts.dropped,
+  );
   const watches = new VerifierWatches({
     client,
     log,
     metrics,
     seals,
     upstreamNamespace: config.upstreamNamespace,
-    onForce: ({ metadata }) =>
-      metrics.propagated(Math.max(0, (clock.now() - Date.parse(metadata.creationTimestamp)) / 1000)),
+    onForce: (revocation) => metrics.propagated(receipts.inForce(revocation) / 1000),
     onTokenGone: (uid) => lastUse.forget(uid),
   });
   const recorder = new Recorder({
@@ -114,6 +129,8 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
   });
   const summaries = setInterval(() => recorder.flush(), SUMMARY_INTERVAL);
   const unwatch = config.tls && watchTls(config.tls, (renewed) => server.renew(renewed), log);
+  const { namespace, environment } = config;
+  let releaseLease: (() => Promise<void>) | undefined;
   try {
     const { address, port } = await telemetry.listen();
     log.info({ address, port, version }, 'serving metrics');
@@ -122,6 +139,7 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     const proving = prove(freshness, watches, log, stop);
     await Promise.race([watches.whenSynced(), fired(stop)]);
     if (stop.aborted) return 'stopped';
+    releaseLease = keepLease({ client, namespace, verifier: config.name, environment, now: () => clock.now(), log });
     const at = await server.listen();
     log.info(
       { address: at.address, port: at.port, environment: config.environment, tls: tls !== undefined },
@@ -135,6 +153,8 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     clearInterval(summaries);
     unwatch?.();
     seals.stop();
+    await releaseLease?.();
+    await receipts.stop();
     await watches.stop();
     recorder.flush();
     await verdicts.close().catch((error: unknown) => log.error({ err: error }, 'audit log not closed cleanly'));
@@ -154,6 +174,23 @@ async function prove(freshness: Freshness, watches: VerifierWatches, log: Logger
     }
     await sleep(PROOF_INTERVAL, undefined, { signal: stop }).catch(() => {});
   }
+}
+
+/** By server-side apply, under a field manager of our own: what other verifiers wrote stays. */
+async function writeReceipt(
+  client: KubeClient,
+  verifier: string,
+  revocation: Revocation,
+  receipt: RevocationReceipt,
+): Promise<void> {
+  const { name, namespace, uid } = revocation.metadata;
+  const type = (namespace === undefined ? CLUSTER_TOKEN_REVOCATIONS : TOKEN_REVOCATIONS) as ResourceType;
+  const object = { metadata: { name, ...(namespace && { namespace }), uid }, status: { receipts: [receipt] } };
+  await client.apply(type, object, {
+    fieldManager: `tokenwright-verifier-${verifier}`,
+    force: true,
+    subresource: 'status',
+  });
 }
 
 function fired(signal: AbortSignal): Promise<void> {

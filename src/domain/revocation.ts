@@ -1,6 +1,6 @@
 /** Orders to revoke: which tokens and versions they reach. Pure: the operator and the verifier ask the same functions. */
 
-import { REQUESTED_BY_ANNOTATION } from '../api/names.ts';
+import { REQUESTED_AT_ANNOTATION, REQUESTED_BY_ANNOTATION } from '../api/names.ts';
 import type {
   ClusterTokenRevocation,
   ClusterTokenRevocationMatch,
@@ -31,7 +31,7 @@ export interface Order {
   requester?: string;
 }
 
-type Labels = Readonly<Record<string, string>>;
+export type Labels = Readonly<Record<string, string>>;
 
 /** What a match asks of an ApiToken. */
 export interface Target {
@@ -96,8 +96,25 @@ export function orderOf(revocation: Revocation): Order {
   return order;
 }
 
+/**
+ * When it was ordered, in epoch milliseconds. The API server keeps whole seconds, so a client may say it more finely, within that second; else
+ * the second's beginning.
+ */
+export function orderedAt({ metadata }: Revocation): number {
+  const second = Date.parse(metadata.creationTimestamp);
+  const said = Date.parse(metadata.annotations?.[REQUESTED_AT_ANNOTATION] ?? '');
+  return said >= second && said < second + 1000 ? said : second;
+}
+
 export function reachOf({ metadata, spec }: Revocation): Reach {
   return { namespace: metadata.namespace, match: spec.match };
+}
+
+/** Whether it may reach ApiTokens of this namespace at all. */
+export function reachesNamespace({ namespace, match }: Reach, name: string, labels: Labels | undefined): boolean {
+  if (namespace !== undefined && namespace !== name) return false;
+  const { namespaceNames, namespaces } = match;
+  return (namespaceNames?.includes(name) ?? true) && (namespaces === undefined || selects(namespaces, labels));
 }
 
 /** As Kubernetes reads a LabelSelector, but an empty one selects nothing. */

@@ -102,14 +102,15 @@ export class ApiServerClient implements KubeClient, ListWatch {
   apply<T extends KubeObject>(
     type: ResourceType<T>,
     object: T,
-    options: { fieldManager: string; force?: boolean },
+    { fieldManager, force, subresource }: { fieldManager: string; force?: boolean; subresource?: 'status' },
   ): Promise<T> {
     return this.#object({
       verb: 'apply',
       method: 'PATCH',
       type,
       key: keyOf(object),
-      query: { fieldManager: options.fieldManager, force: options.force === true ? 'true' : undefined },
+      ...(subresource && { subresource }),
+      query: { fieldManager, force: force === true ? 'true' : undefined },
       body: typed(type, object),
       contentType: 'application/apply-patch+yaml',
     });
