@@ -22,11 +22,19 @@ export interface Answer {
 export interface User {
   name: string;
   groups?: readonly string[];
+  /** The pod that the account's token is bound to. */
+  pod?: string;
 }
 
 /** The operator's account, in a group that RBAC refuses nothing: what is refused then is refused by a policy. */
 export const OPERATOR: User = {
   name: 'system:serviceaccount:tokenwright-system:tokenwright-operator',
+  groups: ['system:masters', 'system:authenticated'],
+};
+
+/** The account of the verifiers, in such a group too. */
+export const VERIFIER: User = {
+  name: 'system:serviceaccount:tokenwright-system:tokenwright-verifier',
   groups: ['system:masters', 'system:authenticated'],
 };
 
@@ -97,6 +105,8 @@ export class ApiServer {
     if (this.#user !== undefined) {
       headers['impersonate-user'] = this.#user.name;
       headers['impersonate-group'] = [...(this.#user.groups ?? ['system:authenticated'])];
+      if (this.#user.pod !== undefined)
+        headers['impersonate-extra-authentication.kubernetes.io%2fpod-name'] = this.#user.pod;
     }
     const answer = await this.#connection.requests.request({
       origin: this.#connection.origin,
@@ -147,27 +157,52 @@ export function expectOk(answer: Answer): Answer {
 
 export const POLICIES = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
 
+const MUTATING_POLICIES = '/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies';
+
 const PATHS: Readonly<Record<string, string>> = {
   CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
   ValidatingAdmissionPolicy: POLICIES,
   ValidatingAdmissionPolicyBinding: '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings',
+  MutatingAdmissionPolicy: MUTATING_POLICIES,
+  MutatingAdmissionPolicyBinding: '/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings',
 };
+
+/** Whether the API server can mark revocations when they are created: from Kubernetes 1.36 on. */
+export async function canMark(server: ApiServer): Promise<boolean> {
+  return (await server.get(MUTATING_POLICIES)).status === 200;
+}
 
 /** Applies the CRDs, waits until they are served, then applies the admission policies. */
 export async function installApi(server: ApiServer): Promise<void> {
   const root = join(import.meta.dirname, '../..');
-  for (const folder of ['crds', 'deploy/admission']) {
+  const marks = await canMark(server);
+  for (const folder of ['crds', 'deploy/admission', ...(marks ? ['deploy/admission/mutating'] : [])]) {
     for (const object of await manifests(join(root, folder))) {
       const path = PATHS[object.kind];
       if (path !== undefined)
         expectOk(await server.apply(`${path}/${object.metadata.name}`, object, 'tokenwright-test'));
     }
-    await until(
-      'ApiTokens are served',
-      async () => (await server.get('/apis/tokenwright.dev/v1alpha1/apitokens')).status === 200,
-    );
+    await until('all kinds are served', async () => {
+      const answers = await Promise.all(KINDS.map((plural) => server.get(`${API}/${plural}`)));
+      return answers.every(({ status }) => status === 200);
+    });
   }
+  if (!marks) return;
+  const spec = { match: { name: 'nobody' }, reason: 'Superseded' };
+  const probe = {
+    apiVersion: 'tokenwright.dev/v1alpha1',
+    kind: 'ClusterTokenRevocation',
+    metadata: { name: 'probe' },
+    spec,
+  };
+  await until('new revocations are marked, for which the API server must have learnt their schema', async () => {
+    const { body } = await server.create(`${API}/clustertokenrevocations?dryRun=All`, probe);
+    return (body.metadata as { finalizers?: string[] } | undefined)?.finalizers !== undefined;
+  });
 }
+
+export const API = '/apis/tokenwright.dev/v1alpha1';
+const KINDS = ['apitokens', 'tokenrevocations', 'clustertokenrevocations', 'tokenaudiences'];
 
 export async function manifests(folder: string): Promise<{ kind: string; metadata: { name: string } }[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();

@@ -1,5 +1,6 @@
 /** Manifests of ApiTokens, good and bad, with what the user reads. */
 import type { ApiTokenSpec } from '../../src/api/apitoken.ts';
+import { domain253, invalid, invalidAll, many, record } from './rows.ts';
 
 type Spec = Record<string, unknown>;
 
@@ -30,15 +31,11 @@ const FULL = {
   state: 'Active',
 } satisfies ApiTokenSpec;
 
-const many = <T>(count: number, make: (index: number) => T): T[] =>
-  Array.from({ length: count }, (_, index) => make(index));
-const record = (count: number, value: string) => Object.fromEntries(many(count, (index) => [`key-${index}`, value]));
 const data = (entries: Record<string, string>): Spec => ({ secret: { template: { data: entries } } });
 const labels = (entries: Record<string, string>): Spec => ({ secret: { template: { metadata: { labels: entries } } } });
 const annotations = (entries: Record<string, string>): Spec => ({
   secret: { template: { metadata: { annotations: entries } } },
 });
-const domain253 = [...many(4, () => 'a'.repeat(62)), 'b'].join('.');
 
 /** What is added to LEAST; undefined takes a field away. */
 export const GOOD: readonly (readonly [sentence: string, patch: Spec])[] = [
@@ -144,10 +141,6 @@ const ONE_LIMIT = 'give one rate limit for each length of per, since 60s and 1m 
 const DATA = 'spec.secret.template.data';
 const LABELS = 'spec.secret.template.metadata.labels';
 const ANNOTATIONS = 'spec.secret.template.metadata.annotations';
-
-const invalid = (field: string, value: string, sentence: string) => `${field}: Invalid value: "${value}": ${sentence}`;
-/** Of a list or map the API server shows no value, or only what type it is. */
-const invalidAll = (field: string, sentence: string) => `${field}: Invalid value: ${sentence}`;
 
 /** What the API server refuses, with each sentence in the order of the alphabet. */
 export const BAD: readonly (readonly [sentence: string, patch: Spec, says: readonly string[]])[] = [

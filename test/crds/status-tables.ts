@@ -1,8 +1,8 @@
 /** What the API server takes for a status from the operator, and what it refuses. */
+import { many } from './rows.ts';
+
 type Status = Record<string, unknown>;
 
-const many = <T>(count: number, make: (index: number) => T): T[] =>
-  Array.from({ length: count }, (_, index) => make(index));
 const TIME = '2026-11-23T09:00:00Z';
 const DIGEST = 'a1'.repeat(32);
 
