@@ -7,7 +7,7 @@
  */
 import { Command, type CommanderError, Option } from 'commander';
 import { redact } from '../telemetry/redact.ts';
-import { type Reader, yesOrNo } from './flags.ts';
+import { oneOf, type Reader, yesOrNo } from './flags.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -35,6 +35,8 @@ export interface Flag<T> {
   readonly isList?: boolean;
   /** --x=false and --no-x say no. */
   readonly isNegatable?: boolean;
+  /** All that it can be, for completion. */
+  readonly choices?: readonly string[];
   readonly take: (texts: readonly string[]) => Taken<T>;
 }
 
@@ -52,6 +54,15 @@ export function optional<T>(placeholder: string, read: Reader<T>, help: string, 
     ...(short !== undefined && { short }),
     take: ([text]) => (text === undefined ? { value: undefined } : taken(read, text)),
   };
+}
+
+export function choice<const T extends string>(
+  placeholder: string,
+  choices: readonly T[],
+  help: string,
+  short?: string,
+): Flag<T | undefined> {
+  return { ...optional(placeholder, oneOf(choices), help, short), choices };
 }
 
 export function withDefault<T>(placeholder: string, read: Reader<T>, fallback: string, help: string): Flag<T> {
@@ -142,6 +153,22 @@ export function valuesOf<F extends Flags>(command: Command, flags: F, env: Envir
   return values as Values<F>;
 }
 
+/**
+ * Reads what stands after the command besides flags.
+ * @throws UsageError with one sentence for each that cannot be read
+ */
+export function argumentsOf<T>(command: Command, read: Reader<T>): readonly T[] {
+  const problems: string[] = [];
+  const values = command.args.flatMap((text) => {
+    const result = read(text);
+    if ('value' in result) return [result.value];
+    problems.push(`${command.registeredArguments[0]?.name()} ${result.problem}, not ${JSON.stringify(text)}.`);
+    return [];
+  });
+  if (problems.length > 0) throw new UsageError(command, problems);
+  return values;
+}
+
 function optionsOf(name: string, flag: Flag<unknown>, hasTwins: boolean): Option[] {
   const { short, placeholder, fallback, isNegatable = false } = flag;
   const notes = [hasTwins ? twinOf(name) : '', fallback === undefined ? '' : `default ${fallback}`].filter(Boolean);
@@ -151,6 +178,7 @@ function optionsOf(name: string, flag: Flag<unknown>, hasTwins: boolean): Option
   // all are kept, so that a flag given twice is noticed
   const keep = (text: string, before: string[] | undefined) => [...(before ?? []), text];
   const option = new Option(dashes + value, about).preset('true').argParser(keep);
+  if (flag.choices !== undefined) option.argChoices = [...flag.choices];
   if (!isNegatable) return [option];
   return [option, new Option(`--no-${name}`, 'The contrary.').preset('false').argParser(keep)];
 }

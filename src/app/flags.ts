@@ -39,10 +39,18 @@ export const yesOrNo: Reader<boolean> = (text) => {
 };
 
 /** RFC 1123 label. */
-export const namespaceName: Reader<string> = (text) => {
-  if (text.length <= 63 && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text)) return { value: text };
-  return { problem: 'must be a namespace: at most 63 of a-z, 0-9 and -' };
+export const namespaceName: Reader<string> = (text) =>
+  isLabel(text) ? { value: text } : { problem: 'must be a namespace: at most 63 of a-z, 0-9 and -' };
+
+/** An ApiToken, as it is called or as `-o name` prints it. */
+export const tokenName: Reader<string> = (text) => {
+  const name = text.replace(/^(apitokens?|atok)(\.tokenwright\.dev)?\//, '');
+  return isLabel(name) ? { value: name } : { problem: 'must be the name of an ApiToken: at most 63 of a-z, 0-9 and -' };
 };
+
+function isLabel(text: string): boolean {
+  return text.length <= 63 && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text);
+}
 
 /** RFC 1123 subdomain. */
 export const objectName: Reader<string> = (text) => {
