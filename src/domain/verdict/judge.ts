@@ -101,15 +101,19 @@ export function judge<C extends Candidate>(presented: Presented, needs: Needs, k
   return { outcome: 'Allowed', token, version, scopes: version.grant.scopes.filter(leaves) };
 }
 
+/** Whose it is by a seal, before whoever merely wrote down the same digest: that could otherwise shut out the owner. */
 function find<C extends Candidate>(
   candidates: readonly C[],
   { digest }: Extract<ParsedValue, { ok: true }>,
 ): { token: C; version: VersionRecord } | undefined {
+  let unsealed: { token: C; version: VersionRecord } | undefined;
   for (const token of candidates) {
     const version = token.versions.find((one) => sameDigest(one.digest, digest));
-    if (version !== undefined) return { token, version };
+    if (version === undefined) continue;
+    if (token.isSealed()) return { token, version };
+    unsealed ??= { token, version };
   }
-  return undefined;
+  return unsealed;
 }
 
 function isFor(verifier: string, value: string, grant: Grant, token: Candidate, audience: Audience): boolean {

@@ -63,8 +63,8 @@ export const OUTCOMES = {
   },
   SourceDenied: { status: 403, error: 'insufficient_scope', means: 'A policy refuses calls from this address.' },
   HoursDenied: { status: 403, error: 'insufficient_scope', means: 'A policy refuses calls at this time.' },
-  RateLimited: { status: 429, means: 'More calls than the rate limit allows.' },
   UpstreamMissing: { status: 503, means: 'The Secret with the key of the upstream API, or its key, is missing.' },
+  RateLimited: { status: 429, means: 'More calls than the rate limit allows.' },
   AuditUnavailable: { status: 503, means: 'The verdict cannot be recorded, and --audit-when-slow is refuse.' },
   Allowed: { status: 200, means: 'Every check passed.' },
 } as const satisfies Record<string, Answer>;
