@@ -16,7 +16,11 @@ import type { Revision } from './timeline.ts';
 /** Waits a little for outcomes, which follow what they tell of. */
 export async function breachesOf(stage: Stage): Promise<string[]> {
   const deadline = performance.now() + 5000;
-  while (performance.now() < deadline && auditIsWhole(stage.auditTrails()).length > 0) await wait(50);
+  let audit = auditIsWhole(stage.auditTrails());
+  while (performance.now() < deadline && audit.length > 0) {
+    await wait(50);
+    audit = auditIsWhole(stage.auditTrails());
+  }
   return [
     ...stage.objections(),
     ...tokensOf(stage).flatMap((name) => [
@@ -25,7 +29,7 @@ export async function breachesOf(stage: Stage): Promise<string[]> {
       ...podsAreAccepted(stage, name),
       ...restartedOnce(stage, name),
     ]),
-    ...auditIsWhole(stage.auditTrails()),
+    ...audit,
     ...nothingLeaked(stage),
   ];
 }

@@ -1,7 +1,7 @@
 /** An operator as a real process, from the bundle that is shipped. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -90,6 +90,7 @@ export class OperatorProcess {
 
   /** SIGTERM, and its exit code. */
   async stop(): Promise<number | null> {
+    await this.keepMetrics();
     this.#isToEnd = true;
     if (!this.ended) this.#child.kill('SIGTERM');
     await this.#exited;
@@ -116,6 +117,11 @@ export class OperatorProcess {
       .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
       .filter((line) => labels.every((label) => line.includes(label)));
     return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  /** Beside the log, for the search for leaked values. One that has ended, or ends now, has none any more. */
+  async keepMetrics(): Promise<void> {
+    if (!this.ended) appendFileSync(`${this.logFile}.metrics`, await this.metrics().catch(() => ''));
   }
 
   async isLeading(): Promise<boolean> {

@@ -96,8 +96,8 @@ export class Stage {
     this.server = server;
     this.timeline = timeline;
     this.proxy = proxy;
-    this.auditFile = join(SCRATCH, `${namespace}.audit.jsonl`);
-    this.logFile = join(SCRATCH, `${namespace}.log`);
+    this.auditFile = join(cluster().records, `${namespace}.audit.jsonl`);
+    this.logFile = join(cluster().records, `${namespace}.log`);
     this.#watchOver(proxy);
   }
 
@@ -121,7 +121,7 @@ export class Stage {
   async startAnother(flags: Record<string, string> = {}) {
     const proxy = await ApiProxy.open(this.timeline.connection);
     const number = this.#others.length + 2;
-    const auditFile = this.auditFile.replace('.jsonl', `.${number}.jsonl`);
+    const auditFile = this.auditFile.replace('.audit.', `.${number}.audit.`);
     this.#watchOver(proxy);
     const given = await this.#arguments(proxy, { 'audit-log': auditFile, ...flags });
     const operator = await OperatorProcess.start(given, this.logFile.replace('.log', `.${number}.log`));
@@ -166,6 +166,7 @@ export class Stage {
 
   async close(): Promise<void> {
     for (const { operator, proxy } of [...this.#others, { operator: this.#operator, proxy: this.proxy }]) {
+      await operator?.keepMetrics();
       operator?.kill();
       await operator?.whenEnded();
       await proxy.close();
