@@ -347,7 +347,7 @@ describe('kubectl', () => {
   });
 
   it('lists ApiTokens in the category tokenwright', async () => {
-    expect((await run(['get', 'tokenwright', '-o', 'name', 'columns'])).stdout).toContain(
+    expect((await run(['get', 'tokenwright', '-o', 'name'])).stdout).toContain(
       'apitoken.tokenwright.dev/columns',
     );
   });
