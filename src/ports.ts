@@ -60,6 +60,22 @@ export interface RateLimiter {
   take(tokenID: string, limits: readonly ApiTokenRateLimit[]): Promise<RateLimitAnswer>;
 }
 
+/** Somebody whom the API server knows. */
+export interface Caller {
+  username: string;
+  groups: readonly string[];
+  uid?: string;
+  extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Who a caller is and what they may, by the API server's word. Both reject where it cannot be asked. */
+export interface AccessReview {
+  /** Undefined where it is nobody, or the token is meant for other audiences. */
+  caller(token: string, audience: string): Promise<Caller | undefined>;
+  /** `attributes` as in a SubjectAccessReview: resourceAttributes or nonResourceAttributes. */
+  allows(caller: Caller, attributes: object): Promise<boolean>;
+}
+
 // ---- Kubernetes -------------------------------------------------------------------------------------------------
 
 export interface OwnerReference {

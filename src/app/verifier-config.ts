@@ -40,9 +40,13 @@ export interface VerifierConfig {
   /** Of this process, in receipts and records. */
   name: string;
   bindAddress: BindAddress;
+  /** Undefined: no gRPC. */
+  grpcBindAddress: BindAddress | undefined;
   /** Undefined: plain HTTP, as was asked for. */
   tls: { certFile: string; keyFile: string } | undefined;
   metricsBindAddress: BindAddress;
+  /** Who reads /metrics must be known to the API server, and allowed. */
+  metricsAuth: boolean;
   sourceHeader: string;
   trustedProxies: readonly string[];
   auditLog: AuditLogTarget;
@@ -74,6 +78,7 @@ const auditLevel: Reader<AuditLevel> = (text) => {
 const FLAGS = {
   'environment': optional('NAME', environmentName, 'Environment whose tokens are accepted, such as production. Those of all others are refused. Required.'),
   'bind-address': withDefault('HOST:PORT', hostAndPort, ':8443', 'Where gateways ask. Without a host on all interfaces; port 0 takes a free one.'),
+  'grpc-bind-address': optional('HOST:PORT', hostAndPort, "Where Envoy asks over gRPC (ext_authz v3), such as :9443. With --tls as the other one. No gRPC unless given."),
   'tls-cert-file': optional('FILE', anyText, 'Certificate chain in PEM. Read again when it changes.'),
   'tls-key-file': optional('FILE', anyText, 'Its private key in PEM.'),
   'tls': onOff('true', 'Serve TLS. --no-tls serves plain HTTP, for a gateway on the same host or a mesh that encrypts.'),
@@ -85,6 +90,7 @@ const FLAGS = {
   'source-header': withDefault('NAME', headerName, 'x-forwarded-for', 'Header in which a trusted proxy says whose call it is.'),
   'trusted-proxy': repeatable('CIDR', cidr, 'Whose source header is believed. Repeatable (environment: with commas). Nobody unless given.'),
   'metrics-bind-address': withDefault('HOST:PORT', hostAndPort, ':8080', '/metrics, /healthz and /readyz. Without a host on all interfaces; port 0 takes a free one.'),
+  'metrics-auth': onOff('true', 'Ask the API server whether who reads /metrics may get that URL: true outcomes are for no stranger.'),
   'audit-log': withDefault('TARGET', auditTarget, '-', 'A record of each verdict: - (stdout), fd:N (an inherited file descriptor) or a file.'),
   'audit-level': withDefault('LEVEL', auditLevel, 'all', 'all; denials, with the allowed calls counted together once a minute; or sampled:N, denials and one in N of the allowed.'),
   'audit-when-slow': withDefault('CHOICE', oneOf(['drop', 'refuse']), 'drop', 'When the audit log takes no more: drop records and count them, or refuse every call.'),
@@ -127,8 +133,10 @@ export function verifierCommand(
       environment,
       name: flags.name ?? (env.POD_NAME?.trim() || hostname()),
       bindAddress: flags['bind-address'],
+      grpcBindAddress: flags['grpc-bind-address'],
       tls,
       metricsBindAddress: flags['metrics-bind-address'],
+      metricsAuth: flags['metrics-auth'],
       sourceHeader: flags['source-header'],
       trustedProxies: flags['trusted-proxy'],
       auditLog: flags['audit-log'],

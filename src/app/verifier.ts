@@ -6,17 +6,22 @@ import type { Revocation } from '../domain/revocation.ts';
 import { ApiServerClient } from '../kube/client.ts';
 import { ClusterConnection } from '../kube/connection.ts';
 import { loadKubeConfig } from '../kube/kubeconfig.ts';
+import { Reviews } from '../kube/reviews.ts';
 import { ServerClock } from '../kube/server-clock.ts';
 import { MemoryRateLimiter } from '../limits/memory.ts';
 import type { KubeClient, Logger, ResourceType } from '../ports.ts';
 import { TelemetryServer } from '../telemetry/server.ts';
 import { VerifierMetrics } from '../telemetry/verifier-metrics.ts';
+import { Callers } from '../verifier/callers.ts';
+import { IntrospectDoor } from '../verifier/doors/introspect.ts';
+import { LastUseDoor } from '../verifier/doors/last-use.ts';
 import { Freshness } from '../verifier/freshness.ts';
+import type { GrpcServerOptions } from '../verifier/grpc-server.ts';
 import { LastUse } from '../verifier/last-use.ts';
 import { Lookups } from '../verifier/lookups.ts';
 import { Receipts } from '../verifier/receipts.ts';
 import { Recorder } from '../verifier/recorder.ts';
-import { VerifierServer } from '../verifier/server.ts';
+import { type TlsMaterial, VerifierServer } from '../verifier/server.ts';
 import { sourceReader } from '../verifier/source.ts';
 import { Verifier } from '../verifier/verifier.ts';
 import { PublishedKeys } from './public-keys.ts';
@@ -107,16 +112,23 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     record: recorder,
     clock,
   });
+  const callers = new Callers(new Reviews(client));
+  const sourceOf = sourceReader({ header: config.sourceHeader, trustedProxies: config.trustedProxies });
   const server = new VerifierServer({
-    host: config.bindAddress.host,
-    port: config.bindAddress.port,
+    ...config.bindAddress,
     tls,
     verifier,
-    sourceOf: sourceReader({ header: config.sourceHeader, trustedProxies: config.trustedProxies }),
+    sourceOf,
+    doors: [new IntrospectDoor({ verifier, callers, sourceOf }), new LastUseDoor(callers, lastUse, clock.now())],
   });
+  const grpc = config.grpcBindAddress && (await grpcServer({ ...config.grpcBindAddress, tls, verifier, sourceOf }));
   const telemetry = new TelemetryServer({
     ...config.metricsBindAddress,
     metrics,
+    // true outcomes are an oracle to whoever guesses tokens
+    admit: config.metricsAuth
+      ? (authorization) => callers.admit(authorization, { nonResourceAttributes: { path: '/metrics', verb: 'get' } })
+      : undefined,
     checks: [
       { name: 'caches', problem: () => (watches.synced ? undefined : 'not synced') },
       {
@@ -128,7 +140,11 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     ],
   });
   const summaries = setInterval(() => recorder.flush(), SUMMARY_INTERVAL);
-  const unwatch = config.tls && watchTls(config.tls, (renewed) => server.renew(renewed), log);
+  const renew = (renewed: TlsMaterial) => {
+    server.renew(renewed);
+    grpc?.renew(renewed);
+  };
+  const unwatch = config.tls && watchTls(config.tls, renew, log);
   const { namespace, environment } = config;
   let releaseLease: (() => Promise<void>) | undefined;
   try {
@@ -145,8 +161,10 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
       { address: at.address, port: at.port, environment: config.environment, tls: tls !== undefined },
       'serving verdicts',
     );
+    if (grpc) log.info({ ...(await grpc.listen()), tls: tls !== undefined }, 'serving verdicts over gRPC');
     await fired(stop);
-    await server.close(config.shutdownTimeoutSeconds * 1000);
+    const grace = config.shutdownTimeoutSeconds * 1000;
+    await Promise.all([server.close(grace), grpc?.close(grace)]);
     await proving;
     return 'stopped';
   } finally {
@@ -191,6 +209,12 @@ async function writeReceipt(
     force: true,
     subresource: 'status',
   });
+}
+
+/** Its packages take memory and a moment to load, so they are loaded only where it is wanted. */
+async function grpcServer(options: GrpcServerOptions) {
+  const { VerifierGrpcServer } = await import('../verifier/grpc-server.ts');
+  return new VerifierGrpcServer(options);
 }
 
 function fired(signal: AbortSignal): Promise<void> {

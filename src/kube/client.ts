@@ -91,6 +91,12 @@ export class ApiServerClient implements KubeClient, ListWatch {
     return this.#object({ verb: 'create', method: 'POST', type, key: keyOf(object), query: { fieldManager }, body });
   }
 
+  /** POST of a question such as a SubjectAccessReview: answered, kept nowhere, and so without a name. */
+  ask<T extends KubeObject>(type: ResourceType<T>, spec: object): Promise<T> {
+    const { apiVersion, kind } = typed(type, { metadata: { name: '' } } as T);
+    return this.#object({ verb: 'create', method: 'POST', type, body: { apiVersion, kind, spec } });
+  }
+
   replace<T extends KubeObject>(type: ResourceType<T>, object: T): Promise<T> {
     return this.#put({ verb: 'update', method: 'PUT', type, key: keyOf(object) }, object);
   }

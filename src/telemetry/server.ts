@@ -16,10 +16,21 @@ export interface TelemetryServerOptions {
   /** 0 takes a free port. */
   port: number;
   checks: readonly ReadyCheck[];
+  /** Whether who sends this Authorization may read the metrics. Everybody unless given. */
+  admit?: ((authorization: string | undefined) => Promise<Admission>) | undefined;
   metrics: { readonly contentType: string; render(): AsyncIterable<string> };
   /** How long the reader of a scrape may take. 30 s unless given. */
   scrapeMilliseconds?: number;
 }
+
+/** 'unavailable': nobody can be asked. */
+export type Admission = 'allowed' | 'unauthenticated' | 'forbidden' | 'unavailable';
+
+const REFUSALS: Record<Exclude<Admission, 'allowed'>, Answer> = {
+  unauthenticated: { status: 401, body: 'show a token of Kubernetes\n', headers: { 'www-authenticate': 'Bearer' } },
+  forbidden: { status: 403, body: 'RBAC must grant you get on the URL /metrics\n' },
+  unavailable: { status: 503, body: 'the API server cannot be asked who you are\n', headers: { 'retry-after': '1' } },
+};
 
 type Answer = { status: number; body: string | AsyncIterable<string>; type?: string; headers?: Record<string, string> };
 
@@ -79,7 +90,7 @@ export class TelemetryServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const answer = this.#answer(request);
+    const answer = (await this.#refusal(request)) ?? this.#answer(request);
     // its connection may stay open for another request, which will not be answered any more
     response.once('close', () => {
       if (!this.#server.listening) setImmediate(() => this.#server.closeIdleConnections());
@@ -111,13 +122,20 @@ export class TelemetryServer {
     }
   }
 
+  async #refusal(request: IncomingMessage): Promise<Answer | undefined> {
+    const { admit } = this.#options;
+    if (admit === undefined || pathOf(request) !== '/metrics') return undefined;
+    const admission = await admit(request.headers.authorization);
+    return admission === 'allowed' ? undefined : REFUSALS[admission];
+  }
+
   #answer(request: IncomingMessage): Answer {
     // No door here takes a body; reading one would be work for whoever sends it.
     if (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0)
       return { status: 413, body: 'no request body is accepted\n', headers: { connection: 'close' } };
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return { status: 405, body: 'only GET and HEAD\n', headers: { allow: 'GET, HEAD' } };
-    switch ((request.url ?? '/').split('?', 1)[0]) {
+    switch (pathOf(request)) {
       case '/healthz':
         return { status: 200, body: 'ok\n' };
       case '/readyz':
@@ -144,6 +162,10 @@ export class TelemetryServer {
     }
     return { status: ready ? 200 : 503, body: `${body}${ready ? 'ready' : 'not ready'}\n` };
   }
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string | undefined {
+  return url.split('?', 1)[0];
 }
 
 /** A check that throws is a check that fails. */

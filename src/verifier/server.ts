@@ -107,7 +107,12 @@ export class VerifierServer {
 
   async #other(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const door = this.#options.doors?.find((one) => one.path === path);
-    this.#send(request, response, door ? await door.handle(request) : NOT_FOUND);
+    try {
+      this.#send(request, response, door ? await door.handle(request) : NOT_FOUND);
+    } catch {
+      // whoever asked has gone away in the middle of it
+      request.destroy();
+    }
   }
 
   #send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpAnswer): void {

@@ -25,12 +25,24 @@ export const IDENTITY_HEADERS = [
 
 const JSON_TYPE = { 'content-type': 'application/json', 'cache-control': 'no-store' };
 
+/** Where a token may stand: it is of no use to the backend, and must not get there. */
+const TOKEN_HEADERS = ['authorization', 'x-api-key'];
+
 export function answerFor(call: Call, decision: Decision): HttpAnswer {
   return decision.outcome === 'Allowed' ? allowed(call, decision) : denied(call, decision);
 }
 
-function allowed(call: Call, { token, version, scopes = [], quota, upstream }: Decision): HttpAnswer {
-  const audience = 'audience' in call.needs ? call.needs.audience : '';
+/** What becomes of the headers of a call that is allowed. */
+export interface Passage {
+  /** In place of what the client sent, on the way to the backend. */
+  set: Record<string, string>;
+  /** To be taken away on the way to the backend. */
+  remove: readonly string[];
+  /** For the client. */
+  tell: Record<string, string>;
+}
+
+export function passageFor(call: Call, { token, version, scopes = [], quota, upstream }: Decision): Passage {
   const values: Record<(typeof IDENTITY_HEADERS)[number], string> = {
     'x-tokenwright-identity': `${token?.namespace}/${token?.subject}`,
     'x-tokenwright-namespace': token?.namespace ?? '',
@@ -38,17 +50,24 @@ function allowed(call: Call, { token, version, scopes = [], quota, upstream }: D
     'x-tokenwright-purpose': token?.purpose ?? '',
     'x-tokenwright-owner': token?.owner ?? '',
     'x-tokenwright-environment': version?.grant.environment ?? '',
-    'x-tokenwright-audience': audience,
+    'x-tokenwright-audience': 'audience' in call.needs ? call.needs.audience : '',
     'x-tokenwright-scopes': scopes.join(' '),
     'x-tokenwright-token-id': token?.tokenID ?? '',
     'x-tokenwright-version': String(version?.version ?? ''),
   };
-  const headers: Record<string, string> = { 'cache-control': 'no-store', 'content-length': '0' };
-  for (const name of IDENTITY_HEADERS) headers[name] = fieldValue(values[name]);
-  // empty, so that the governed token goes no further where the gateway copies this header
-  headers.authorization = '';
-  if (upstream) headers[upstream.header] = upstream.value;
-  return { status: 200, headers: { ...headers, ...rateLimitHeaders(quota) }, body: '' };
+  const set: Record<string, string> = {};
+  for (const name of IDENTITY_HEADERS) set[name] = fieldValue(values[name]);
+  if (upstream) set[upstream.header] = upstream.value;
+  return { set, remove: TOKEN_HEADERS.filter((name) => name !== upstream?.header), tell: rateLimitHeaders(quota) };
+}
+
+function allowed(call: Call, decision: Decision): HttpAnswer {
+  const { set, remove, tell } = passageFor(call, decision);
+  const headers: Record<string, string> = { 'cache-control': 'no-store', 'content-length': '0', ...set, ...tell };
+  // Envoy removes what it is told to; other gateways copy headers by name, so these are there to be copied, and empty
+  if (call.door === 'envoy-http') headers['x-envoy-auth-headers-to-remove'] = remove.join(',');
+  else for (const name of remove) headers[name] = '';
+  return { status: 200, headers, body: '' };
 }
 
 function denied(call: Call, { outcome, quota, hint }: Decision): HttpAnswer {
