@@ -43,6 +43,7 @@ export interface OperatorConfig {
   logFormat: 'json' | 'text';
   settleAfterSeconds: number;
   minHealIntervalSeconds: number;
+  revocationRetentionSeconds: number;
   shutdownTimeoutSeconds: number;
   tokenMetricsLimit: number;
 }
@@ -64,6 +65,7 @@ const FLAGS = {
   'log-format': withDefault('FORMAT', oneOf(['json', 'text']), 'json', 'json, or text for a terminal.'),
   'settle-after': withDefault('DURATION', duration(0, 3600), '2m', 'How long after a value is written the previous one is not retired early: the time in which kubelets refresh what they cache. 0s to 1h.'),
   'min-heal-interval': withDefault('DURATION', duration(0, 3600), '5s', 'Least time between two repairs of one Secret, against someone who alters it in a loop. 0s to 1h.'),
+  'revocation-retention': withDefault('DURATION', duration(60, 31_536_000), '720h', 'How long a sealed revocation is kept before it is deleted, 1m to 8760h. One with "afterwards: Block" stays until somebody deletes it.'),
   'shutdown-timeout': withDefault('DURATION', duration(1, 600), '20s', "How long a stopping operator finishes what it began, 1s to 10m. Shorter than the pod's terminationGracePeriodSeconds."),
   'token-metrics-limit': withDefault('N', wholeNumber(0, 1_000_000), '10000', 'ApiTokens with metrics of their own, 0 to 1000000. The others are only counted.'),
 };
@@ -107,6 +109,7 @@ function configOf(flags: Values<typeof FLAGS>, namespace: string): OperatorConfi
     logFormat: flags['log-format'],
     settleAfterSeconds: flags['settle-after'],
     minHealIntervalSeconds: flags['min-heal-interval'],
+    revocationRetentionSeconds: flags['revocation-retention'],
     shutdownTimeoutSeconds: flags['shutdown-timeout'],
     tokenMetricsLimit: flags['token-metrics-limit'],
   };

@@ -1,6 +1,7 @@
 /** Joins the parts of `tokenwright operator`. Adapters are made here and nowhere else. */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { API_TOKENS, type ApiToken } from '../api/apitoken.ts';
 import { openAuditLog } from '../audit/registry.ts';
 import { LeaderElection } from '../engine/leader.ts';
 import { WorkQueue } from '../engine/queue.ts';
@@ -10,7 +11,7 @@ import { ApiServerClient } from '../kube/client.ts';
 import { ClusterConnection } from '../kube/connection.ts';
 import { loadKubeConfig } from '../kube/kubeconfig.ts';
 import { ServerClock } from '../kube/server-clock.ts';
-import type { AuditLog, Logger } from '../ports.ts';
+import type { AuditLog, ListOptions, Logger } from '../ports.ts';
 import { auditTrail } from '../reconcile/apitoken/audit-trail.ts';
 import { Census } from '../reconcile/apitoken/census.ts';
 import type { ApiTokenDeps } from '../reconcile/apitoken/deps.ts';
@@ -18,6 +19,7 @@ import { reconcile } from '../reconcile/apitoken/reconcile.ts';
 import { RolloutBudget } from '../reconcile/apitoken/rollout-budget.ts';
 import { ValueMemory } from '../reconcile/apitoken/value-memory.ts';
 import { SealKeys } from '../reconcile/seal-keys/seal-keys.ts';
+import { type RevocationDeps, reconcileRevocation } from '../reconcile/tokenrevocation/reconcile.ts';
 import { KubeEventRecorder } from '../telemetry/events.ts';
 import { PrometheusMetrics } from '../telemetry/metrics.ts';
 import { TelemetryServer } from '../telemetry/server.ts';
@@ -25,6 +27,9 @@ import type { OperatorConfig } from './operator-config.ts';
 import { Watches } from './watches.ts';
 
 const CONTROLLER = 'apitoken';
+const REVOCATIONS = 'tokenrevocation';
+/** There are few of them, and none may wait for a broad one. */
+const REVOCATION_WORKERS = 4;
 /** Seal keys are looked at twice a minute. */
 const SEAL_KEY_REFRESH_MS = 30_000;
 
@@ -79,11 +84,14 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
       // while we stood by, another leader may have rotated the keys and written to a shared audit file
       await Promise.all([keys.refresh(), auditLog.refresh()]);
       const queue = new WorkQueue({ controller: CONTROLLER, clock, metrics });
+      const hurry = (key: string, order: string) => queue.add(key, order);
       const deps: ApiTokenDeps = {
         client,
         tokens: watches.tokens,
         secrets: watches.secrets,
         workloads: watches.workloads,
+        revocations: watches.orders,
+        hurry,
         isNamespaceTerminating: (namespace) => watches.isNamespaceTerminating(namespace),
         issuer: issuers.opaque({ random: { bytes: (length) => randomBytes(length) } }),
         values: new ValueMemory(),
@@ -109,7 +117,32 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         metrics,
         concurrency: config.workers,
       });
-      await control(watches, deps, keys, queue, workers, signal, config.shutdownTimeoutSeconds * 1000);
+      const revocations = new WorkQueue({ controller: REVOCATIONS, clock, metrics });
+      const revocationDeps: RevocationDeps = {
+        client,
+        tokenPages: (options) => tokenPages(client, options),
+        governed: config.watchNamespaces,
+        namespaces: watches.namespaces,
+        revocations: watches.revocations,
+        book: watches.orders,
+        hurry,
+        log,
+        clock,
+        retention: config.revocationRetentionSeconds,
+      };
+      const revocationWorkers = new Workers({
+        controller: REVOCATIONS,
+        queue: revocations,
+        reconcile: (key) => reconcileRevocation(revocationDeps, key),
+        log,
+        metrics,
+        concurrency: REVOCATION_WORKERS,
+      });
+      const deadlineMs = config.shutdownTimeoutSeconds * 1000;
+      await Promise.all([
+        control(watches, deps, keys, queue, workers, signal, deadlineMs),
+        controlRevocations(watches, revocations, revocationWorkers, hurry, signal, deadlineMs),
+      ]);
     };
     if (!config.leaderElect) {
       metrics.leader(true);
@@ -163,6 +196,32 @@ async function control(
   unsubscribe();
   const drained = await workers.stop(deadlineMs);
   if (!drained) deps.log.warn({ deadlineMs }, 'stopped with work unfinished');
+}
+
+async function controlRevocations(
+  watches: Watches,
+  queue: WorkQueue,
+  workers: Workers,
+  hurry: (key: string, order: string) => void,
+  signal: AbortSignal,
+  deadlineMs: number,
+): Promise<void> {
+  const add = (key: string) => queue.add(key);
+  const ends = [watches.onRevocationDue(add), watches.orders.listen({ tokenDue: hurry, carriedOut: add })];
+  for (const key of watches.revocationKeys()) add(key);
+  workers.start();
+  await fired(signal);
+  for (const end of ends) end();
+  await workers.stop(deadlineMs);
+}
+
+async function* tokenPages(client: ApiServerClient, options: ListOptions): AsyncGenerator<readonly ApiToken[]> {
+  let page = await client.listPage(API_TOKENS, options);
+  yield page.items;
+  while (page.next !== undefined) {
+    page = await client.listPage(API_TOKENS, options, page.next);
+    yield page.items;
+  }
 }
 
 function fired(signal: AbortSignal): Promise<void> {

@@ -1,29 +1,27 @@
 /** What the operator watches, and which ApiToken each change concerns. */
-import { API_TOKENS, type ApiToken, effectiveSecretName } from '../api/apitoken.ts';
+import { API_TOKENS, type ApiToken } from '../api/apitoken.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '../api/names.ts';
+import {
+  CLUSTER_TOKEN_REVOCATIONS,
+  type ClusterTokenRevocation,
+  TOKEN_REVOCATIONS,
+  type TokenRevocation,
+} from '../api/token-revocation.ts';
+import type { Revocation } from '../domain/revocation.ts';
+import type { Change } from '../kube/cache.ts';
 import type { ListWatch } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
-import type { KubeObject, Logger, Metrics, ObjectMeta, ResourceType } from '../ports.ts';
+import type { KubeObject, Logger, Metrics } from '../ports.ts';
 import { SECRETS, type Secret } from '../reconcile/apitoken/secret.ts';
 import { type CachedWorkload, cached, WORKLOADS, WorkloadIndex } from '../reconcile/apitoken/workloads.ts';
-
-/** An ApiToken is read live where it matters; what is kept here only says whom a change concerns. */
-interface CachedToken extends KubeObject {
-  secretName: string;
-  pendingRestarts: number;
-  rollingOut: readonly string[];
-}
-
-const NAMESPACES: ResourceType = {
-  group: '',
-  version: 'v1',
-  plural: 'namespaces',
-  kind: 'Namespace',
-  namespaced: false,
-};
+import { type KnownToken, OrderBook } from '../reconcile/tokenrevocation/order-book.ts';
+import { NAMESPACES, type Namespaces } from '../reconcile/tokenrevocation/proof.ts';
+import { keyOf as keyOfRevocation } from '../reconcile/tokenrevocation/target.ts';
+import { type CachedToken, cachedToken, held, keyOf, known, onlyLabels, onlyOwner } from './kept.ts';
+import { Scoped } from './scoped.ts';
 
 /** What all reflectors have in common, whatever they hold. */
-interface Watching {
+export interface Watching {
   readonly synced: boolean;
   readonly whenSynced: Promise<void>;
   start(): unknown;
@@ -40,27 +38,32 @@ export interface WatchesOptions {
 
 export class Watches {
   readonly workloads = new WorkloadIndex();
-  readonly #tokens: Reflector<CachedToken>[];
-  readonly #secrets: Reflector<Secret>[];
+  readonly orders: OrderBook;
+  readonly #tokens: Scoped<CachedToken>;
+  readonly #secrets: Scoped<Secret>;
+  readonly #revocations: Scoped<TokenRevocation>;
+  readonly #clusterRevocations: Reflector<ClusterTokenRevocation>;
   readonly #namespaces: Reflector<KubeObject>;
   readonly #all: readonly Watching[];
   readonly #bySecret = new Map<string, Set<string>>();
   #due: ((key: string) => void) | undefined;
+  #revocationDue: ((key: string) => void) | undefined;
 
   constructor(options: WatchesOptions) {
-    const { client, log, metrics } = options;
-    const scopes = options.namespaces.length > 0 ? options.namespaces.map((namespace) => ({ namespace })) : [{}];
+    const { client, log, metrics, namespaces } = options;
     const common = { client, log, metrics };
-    this.#tokens = scopes.map((scope) =>
+    this.orders = new OrderBook({ tokens: () => this.#knownTokens(), namespaces: this.namespaces });
+    this.#tokens = new Scoped(namespaces, (scope) =>
       new Reflector({ ...common, ...scope, ...held(API_TOKENS, cachedToken) }).onChange((change, token, old) => {
         if (old) this.#unindex(old);
         if (change === 'deleted') this.#unindex(token);
         else this.#index(token);
+        this.#tokenChanged(keyOf(token));
         this.#tell(keyOf(token));
       }),
     );
     const labelSelector = `${MANAGED_BY_LABEL}=${MANAGED_BY}`;
-    this.#secrets = scopes.map((scope) =>
+    this.#secrets = new Scoped(namespaces, (scope) =>
       new Reflector({
         ...common,
         ...scope,
@@ -73,16 +76,37 @@ export class Watches {
         if (owner?.kind === 'ApiToken') this.#tell(`${secret.metadata.namespace}/${owner.name}`);
       }),
     );
-    const workloads = scopes.flatMap((scope) =>
-      WORKLOADS.map((type) =>
-        new Reflector({ ...common, ...scope, ...held(type, (w) => cached(type.kind, w)) }).onChange(
-          (change, workload, old) =>
-            this.#workloadChanged(change === 'deleted' ? undefined : workload, old ?? workload),
-        ),
-      ),
+    const workloads = WORKLOADS.flatMap(
+      (type) =>
+        new Scoped(namespaces, (scope) =>
+          new Reflector({ ...common, ...scope, ...held(type, (w) => cached(type.kind, w)) }).onChange(
+            (change, workload, old) =>
+              this.#workloadChanged(change === 'deleted' ? undefined : workload, old ?? workload),
+          ),
+        ).reflectors,
     );
-    this.#namespaces = new Reflector({ ...common, type: NAMESPACES, metadataOnly: true, transform: onlyName });
-    this.#all = [...this.#tokens, ...this.#secrets, ...workloads, this.#namespaces];
+    const revoked = (change: Change, revocation: Revocation) => this.#revocationChanged(change, revocation);
+    this.#revocations = new Scoped(namespaces, (scope) =>
+      new Reflector<TokenRevocation>({ ...common, ...scope, type: TOKEN_REVOCATIONS }).onChange(revoked),
+    );
+    this.#clusterRevocations = new Reflector<ClusterTokenRevocation>({
+      ...common,
+      type: CLUSTER_TOKEN_REVOCATIONS,
+    }).onChange(revoked);
+    this.#namespaces = new Reflector({
+      ...common,
+      type: NAMESPACES,
+      metadataOnly: true,
+      transform: onlyLabels,
+    }).onChange((_change, { metadata }) => this.orders.namespaceChanged(metadata.name));
+    this.#all = [
+      ...this.#tokens.reflectors,
+      ...this.#secrets.reflectors,
+      ...workloads,
+      ...this.#revocations.reflectors,
+      this.#clusterRevocations,
+      this.#namespaces,
+    ];
   }
 
   /** Feeds the replies of our own writes, so that their echo is no news. */
@@ -90,16 +114,36 @@ export class Watches {
     return {
       observe: (token) => {
         // the reflector trims what it is fed, as it trims what it receives
-        for (const reflector of this.#tokens) reflector.observe(token as unknown as CachedToken);
+        this.#tokens.observe(token as unknown as CachedToken);
+        this.#tokenChanged(keyOf(token));
       },
     };
   }
 
   get secrets(): { observe(secret: Secret): void } {
+    return this.#secrets;
+  }
+
+  get revocations(): { get(key: string): Revocation | undefined; observe(revocation: Revocation): void } {
     return {
-      observe: (secret) => {
-        for (const reflector of this.#secrets) reflector.observe(secret);
+      get: (key) => (key.includes('/') ? this.#revocations : this.#clusterRevocations).get(key),
+      observe: (revocation) => {
+        if (isNamespaced(revocation)) this.#revocations.observe(revocation);
+        else this.#clusterRevocations.observe(revocation);
+        // where its deletion was told before the reply came, it is not held
+        const held = this.revocations.get(keyOfRevocation(revocation));
+        if (held) this.orders.put(held);
       },
+    };
+  }
+
+  get namespaces(): Namespaces {
+    return {
+      get: (name) => {
+        const found = this.#namespaces.get(name);
+        return found && (found.metadata.labels ?? {});
+      },
+      keys: () => [...this.#namespaces.list()].map(({ metadata }) => metadata.name),
     };
   }
 
@@ -122,12 +166,17 @@ export class Watches {
   }
 
   *tokenKeys(): IterableIterator<string> {
-    for (const reflector of this.#tokens) for (const token of reflector.list()) yield keyOf(token);
+    for (const token of this.#tokens.list()) yield keyOf(token);
+  }
+
+  *revocationKeys(): IterableIterator<string> {
+    for (const revocation of this.#revocations.list()) yield keyOfRevocation(revocation);
+    for (const revocation of this.#clusterRevocations.list()) yield keyOfRevocation(revocation);
   }
 
   /** Rollouts that status says are under way: a restarted operator counts those of its predecessor. */
   rollingOut(each: (key: string, workloads: readonly string[]) => void): void {
-    for (const reflector of this.#tokens) for (const token of reflector.list()) each(keyOf(token), token.rollingOut);
+    for (const token of this.#tokens.list()) each(keyOf(token), token.rollingOut);
   }
 
   isNamespaceTerminating(namespace: string): boolean {
@@ -142,8 +191,33 @@ export class Watches {
     };
   }
 
+  /** One listener at a time. Returns how to end it. */
+  onRevocationDue(listener: (key: string) => void): () => void {
+    this.#revocationDue = listener;
+    return () => {
+      this.#revocationDue = undefined;
+    };
+  }
+
   #tell(key: string): void {
     this.#due?.(key);
+  }
+
+  *#knownTokens(): IterableIterator<KnownToken> {
+    for (const token of this.#tokens.list()) yield known(token);
+  }
+
+  #tokenChanged(key: string): void {
+    this.orders.tokenChanged(key, () => {
+      const token = this.#tokens.get(key);
+      return token && known(token);
+    });
+  }
+
+  #revocationChanged(change: Change, revocation: Revocation): void {
+    if (change === 'deleted') this.orders.remove(revocation);
+    else this.orders.put(revocation);
+    this.#revocationDue?.(keyOfRevocation(revocation));
   }
 
   #workloadChanged(workload: CachedWorkload | undefined, old: CachedWorkload): void {
@@ -152,7 +226,7 @@ export class Watches {
     const { namespace } = old.metadata;
     for (const secret of new Set([...old.reads.keys(), ...(workload?.reads.keys() ?? [])])) {
       for (const key of this.#bySecret.get(`${namespace}/${secret}`) ?? []) {
-        if (this.#tokens.some((reflector) => (reflector.get(key)?.pendingRestarts ?? 0) > 0)) this.#tell(key);
+        if ((this.#tokens.get(key)?.pendingRestarts ?? 0) > 0) this.#tell(key);
       }
     }
   }
@@ -170,39 +244,6 @@ export class Watches {
   }
 }
 
-function keyOf({ metadata }: KubeObject): string {
-  return `${metadata.namespace}/${metadata.name}`;
-}
-
-/** The reflector receives Raw, and holds and hands out Kept from the transform on. */
-function held<Raw extends KubeObject, Kept extends KubeObject>(type: ResourceType<Raw>, trim: (raw: Raw) => Kept) {
-  return {
-    type: type as unknown as ResourceType<Kept>,
-    transform: (received: Kept) => trim(received as unknown as Raw),
-  };
-}
-
-function cachedToken(token: ApiToken): CachedToken {
-  const { restarts } = token.status ?? {};
-  const rollingOut = (restarts?.workloads ?? []).filter((w) => w.state === 'RollingOut').map((w) => w.uid);
-  return {
-    metadata: identity(token.metadata),
-    secretName: effectiveSecretName(token),
-    pendingRestarts: restarts?.pending ?? 0,
-    rollingOut,
-  };
-}
-
-function identity({ name, namespace, uid, resourceVersion }: ObjectMeta): ObjectMeta {
-  return { name, ...(namespace && { namespace }), ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
-}
-
-function onlyOwner(secret: Secret): Secret {
-  const { ownerReferences } = secret.metadata;
-  return { metadata: { ...identity(secret.metadata), ...(ownerReferences && { ownerReferences }) } };
-}
-
-function onlyName(object: KubeObject): KubeObject {
-  const { deletionTimestamp } = object.metadata;
-  return { metadata: { ...identity(object.metadata), ...(deletionTimestamp && { deletionTimestamp }) } };
+function isNamespaced(revocation: Revocation): revocation is TokenRevocation {
+  return revocation.metadata.namespace !== undefined;
 }

@@ -65,6 +65,7 @@ describe('what is not given', () => {
       logFormat: 'json',
       settleAfterSeconds: 120,
       minHealIntervalSeconds: 5,
+      revocationRetentionSeconds: 2_592_000,
       shutdownTimeoutSeconds: 20,
       tokenMetricsLimit: 10_000,
     });
@@ -101,6 +102,7 @@ describe('a flag', () => {
     [['--settle-after', '0s'], { settleAfterSeconds: 0 }],
     [['--settle-after', '1h'], { settleAfterSeconds: 3600 }],
     [['--min-heal-interval', '1m30s'], { minHealIntervalSeconds: 90 }],
+    [['--revocation-retention', '8760h'], { revocationRetentionSeconds: 31_536_000 }],
     [['--shutdown-timeout', '10m'], { shutdownTimeoutSeconds: 600 }],
     [['--token-metrics-limit', '0'], { tokenMetricsLimit: 0 }],
   ])('%j is read, and nothing else changes', (argv, expected) => {

@@ -2,9 +2,11 @@
  * One look, one next action. Pure, so that the same function runs in the model checker and against a real API server;
  * docs/protocol.md says why the steps stand in this order.
  */
+import type { Order } from '../revocation.ts';
 import type { VersionRecord } from '../seal.ts';
 import type { Digest } from '../value.ts';
 import { effectiveExpiry, nextRotation } from './due.ts';
+import { blockOf, dueOrders, unhandledOrders } from './orders.ts';
 import { consumersDone, planRestarts, sameRestarts } from './restarts.ts';
 import {
   type Consumer,
@@ -13,12 +15,14 @@ import {
   type Seen,
   type SpecProblem,
   type TokenSpec,
+  type TokenStatus,
   type Tuning,
 } from './seen.ts';
 import { isWithinGrant, widened } from './transitions.ts';
 
 export type MintCause =
   | 'Issued'
+  | 'Revoked'
   | 'SecretMissing'
   | 'SecretAltered'
   | 'SealInvalid'
@@ -31,6 +35,8 @@ export type MintCause =
 /** Why nothing can be done until somebody changes something. */
 export type Standstill =
   | { why: 'Deleting' }
+  | { why: 'Blocked'; order: Order }
+  | { why: 'TooManyRevocations' }
   | { why: 'SpecProblem'; problem: SpecProblem }
   | { why: 'SecretConflict'; owner: string }
   | { why: 'Suspended' }
@@ -38,6 +44,7 @@ export type Standstill =
   | { why: 'TooManyVersions' };
 
 export type Action =
+  | { do: 'revoke'; orders: readonly Order[] }
   | { do: 'mint'; cause: MintCause }
   | { do: 'writeSecret'; version: number; digest: Digest }
   | { do: 'promote'; version: number }
@@ -78,7 +85,19 @@ const STAGES: readonly ((seen: Seen, spec: TokenSpec, now: number, tuning: Tunin
 ];
 
 export function decide(seen: Seen, now: number, tuning: Tuning): Action {
+  // whatever else stands in the way, a back-off too: this ends access
+  const due = dueOrders(seen);
+  if (due.length > 0) return { do: 'revoke', orders: due };
   if (seen.deleting) return { do: 'wait', standstill: { why: 'Deleting' } };
+  const block = blockOf(seen);
+  if (block) {
+    return seen.secret.is === 'ours'
+      ? { do: 'removeSecret' }
+      : { do: 'wait', standstill: { why: 'Blocked', order: block } };
+  }
+  if (unhandledOrders(seen).length > 0) {
+    return { do: 'wait', until: now + LOOK_AGAIN, standstill: { why: 'TooManyRevocations' } };
+  }
   if (!seen.spec.ok) return { do: 'wait', standstill: { why: 'SpecProblem', problem: seen.spec.problem } };
   const spec = seen.spec.spec;
   if (!isWithinGrant(spec, now)) return endTheGrant(seen);
@@ -172,7 +191,7 @@ function mint(seen: Seen, now: number, cause: MintCause): Plan {
 function mintNeed(seen: Seen, spec: TokenSpec, now: number): { at: number; cause: MintCause } | undefined {
   if (seen.sealState === 'broken') return { at: now, cause: 'SealInvalid' };
   const current = currentOf(seen.status);
-  if (!current) return { at: now, cause: 'Issued' };
+  if (!current) return { at: now, cause: isRevoked(seen.status) ? 'Revoked' : 'Issued' };
   if (seen.secret.is !== 'ours') return { at: now, cause: 'SecretMissing' };
   if (seen.secret.digest !== current.digest) return { at: now, cause: 'SecretAltered' };
   if (!seen.secret.intact) {
@@ -194,6 +213,10 @@ function previousEnds(seen: Seen, spec: TokenSpec, current: VersionRecord): numb
   if (ends.length === 0) return 0;
   const lastCall = effectiveExpiry(spec, current) - Math.floor(spec.renewBefore / 2);
   return Math.min(Math.max(...ends), lastCall);
+}
+
+function isRevoked({ lastVersion, revokedThroughVersion, handledRevocations }: TokenStatus): boolean {
+  return lastVersion > 0 && (revokedThroughVersion === lastVersion || handledRevocations.length > 0);
 }
 
 function keepSecretAsDeclared(seen: Seen): Plan {

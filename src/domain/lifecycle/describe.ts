@@ -3,6 +3,7 @@ import { formatDuration } from '../duration.ts';
 import type { VersionRecord } from '../seal.ts';
 import { MAX_VERSIONS, type MintCause, type Standstill } from './decide.ts';
 import { nextRotation } from './due.ts';
+import { MAX_HANDLED } from './orders.ts';
 import { currentOf, type SecretSeen, type SpecProblem, type TokenSpec, type TokenStatus } from './seen.ts';
 
 export interface Condition {
@@ -62,6 +63,10 @@ function readiness(
 ): Condition {
   const no = (reason: string, message: string): Condition => ({ type: 'Ready', status: 'False', reason, message });
   if (subject.standstill?.why === 'Deleting') return no('Deleting', 'the ApiToken or its namespace is being deleted');
+  if (subject.standstill?.why === 'Blocked') {
+    const { name, reason } = subject.standstill.order;
+    return no('Blocked', `${name} (${reason}) lets nothing be minted; delete it to lift the block`);
+  }
   if (spec?.notAfter !== undefined && now >= spec.notAfter) {
     return no(
       'GrantEnded',
@@ -77,6 +82,12 @@ function readiness(
   if (spec?.suspended) return no('Suspended', 'verifiers refuse the token while spec.state is Suspended');
   if (!current) {
     if (!subject.spec.ok) return no(subject.spec.problem.reason, subject.spec.problem.message);
+    const { revokedThroughVersion } = subject.status;
+    if (revokedThroughVersion > 0)
+      return no(
+        'Revoked',
+        `the versions up to ${revokedThroughVersion} are revoked, and the next is not delivered yet`,
+      );
     return no('Minting', 'no version has been delivered yet');
   }
   if (current.expirationTime <= now) {
@@ -105,6 +116,12 @@ function stalledBecause(subject: Described): { reason: string; message: string }
     return {
       reason: 'TooManyVersions',
       message: `${MAX_VERSIONS} versions are accepted at once; find out who keeps altering the Secret`,
+    };
+  }
+  if (standstill?.why === 'TooManyRevocations') {
+    return {
+      reason: 'TooManyRevocations',
+      message: `more than ${MAX_HANDLED} revocations match that are not sealed yet; the rest follow when some are`,
     };
   }
   const { failures } = status;

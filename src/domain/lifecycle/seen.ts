@@ -2,6 +2,7 @@
  * What one look at the world shows of an ApiToken: the input of `decide`. Times are whole epoch seconds, because
  * status keeps no more.
  */
+import type { Order } from '../revocation.ts';
 import type { Seal, VersionRecord } from '../seal.ts';
 import type { Digest, TokenID } from '../value.ts';
 
@@ -128,6 +129,10 @@ export interface Seen {
   /** The ApiToken or its namespace has a deletionTimestamp. */
   deleting: boolean;
   rotateRequest?: string;
+  /** Revocations that match and still mean something: unsealed, held for pending by somebody, or Block. Oldest first. */
+  orders: readonly Order[];
+  /** Of the handled ones: those that nobody can hold for pending any more. */
+  pastOrders: ReadonlySet<string>;
   spec: { ok: true; spec: TokenSpec } | { ok: false; problem: SpecProblem };
   status: TokenStatus;
   sealState: SealState;

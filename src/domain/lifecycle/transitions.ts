@@ -1,6 +1,9 @@
 /** The changes of status that the protocol makes. Each is one write. Pure. */
+
+import type { Order } from '../revocation.ts';
 import type { Grant, VersionRecord } from '../seal.ts';
 import type { Digest } from '../value.ts';
+import { handledWith, struckBy } from './orders.ts';
 import { wantsRestart } from './restarts.ts';
 import { type Consumer, currentOf, type Restarts, type Seen, type TokenSpec, type TokenStatus } from './seen.ts';
 
@@ -25,8 +28,10 @@ export function addNext(seen: Seen, spec: TokenSpec, digest: Digest, now: number
   const version = nextVersion(seen);
   const expirationTime = Math.min(now + spec.ttl, spec.notAfter ?? Number.POSITIVE_INFINITY);
   const next: VersionRecord = { version, state: 'Next', digest, issueTime: now, expirationTime, grant: grantOf(spec) };
-  const kept = seen.sealState === 'broken' ? [] : seen.status.versions;
-  const status: TokenStatus = { ...seen.status, lastVersion: version, versions: [next, ...kept] };
+  const { status: before } = seen;
+  const trusted = seen.sealState === 'broken' ? { handledRevocations: [], versions: [] } : before;
+  const { handledRevocations, versions } = trusted;
+  const status: TokenStatus = { ...before, lastVersion: version, handledRevocations, versions: [next, ...versions] };
   if (seen.rotateRequest !== undefined) status.lastHandledRotateRequest = seen.rotateRequest;
   return status;
 }
@@ -58,6 +63,21 @@ export function retire(status: TokenStatus, versions: readonly number[]): TokenS
     ...status,
     versions: status.versions.filter((v) => v.state !== 'Previous' || !versions.includes(v.version)),
   };
+}
+
+/**
+ * In one write: what the orders strike is gone, the orders are noted, so that verifiers accept what is minted next although
+ * they hold them still, and where no version is left, every number up to now is refused for ever.
+ */
+export function revoke(seen: Seen, orders: readonly Order[]): TokenStatus {
+  const { restarts, ...rest } = seen.status;
+  const struck = new Set(struckBy(seen, orders).map(({ version }) => version));
+  const versions = rest.versions.filter(({ version }) => !struck.has(version));
+  const lastVersion = nextVersion(seen) - 1;
+  const status: TokenStatus = { ...rest, lastVersion, handledRevocations: handledWith(seen, orders), versions };
+  if (versions.length === 0) status.revokedThroughVersion = lastVersion;
+  if (restarts && versions.some(({ version }) => version === restarts.version)) status.restarts = restarts;
+  return status;
 }
 
 /** The end of the grant: nothing is accepted any more. Numbers go on where they stood. */

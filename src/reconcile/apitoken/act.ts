@@ -3,8 +3,18 @@ import { API_TOKENS, type ApiToken } from '../../api/apitoken.ts';
 import { restartFieldManager, versionAnnotation } from '../../api/names.ts';
 import type { Action, MintCause } from '../../domain/lifecycle/decide.ts';
 import { operationOf } from '../../domain/lifecycle/describe.ts';
-import { currentOf, type SecretSeen } from '../../domain/lifecycle/seen.ts';
-import { addNext, endGrant, nextVersion, promote, recordRestart, retire } from '../../domain/lifecycle/transitions.ts';
+import { struckBy } from '../../domain/lifecycle/orders.ts';
+import { currentOf, type SecretSeen, type Seen, type TokenSpec } from '../../domain/lifecycle/seen.ts';
+import {
+  addNext,
+  endGrant,
+  nextVersion,
+  promote,
+  recordRestart,
+  retire,
+  revoke,
+} from '../../domain/lifecycle/transitions.ts';
+import type { Order } from '../../domain/revocation.ts';
 import { type Digest, digestOf } from '../../domain/value.ts';
 import { KubeError } from '../../ports.ts';
 import { subjectOf } from './audit-trail.ts';
@@ -28,16 +38,17 @@ export async function act(
   now: number,
 ): Promise<Objects> {
   const { token, secret, seen } = observation;
-  const spec = seen.spec.ok ? seen.spec.spec : undefined;
-  if (!spec) throw new Error('decide acts only on a spec that it could read');
   const wrote = (reply: ApiToken): Objects => ({ token: reply, secret, ownReply: true });
   switch (action.do) {
+    case 'revoke':
+      return wrote(await revokeVersions(deps, observation, action.orders, now));
     case 'mint':
       return wrote(await mint(deps, observation, action.cause, now));
     case 'writeSecret':
       return writeSecret(deps, observation, action.digest, now);
     case 'promote': {
-      const written = await writeStatus(deps, observation, { status: promote(seen, spec, action.version, now) }, now);
+      const status = promote(seen, specIn(seen), action.version, now);
+      const written = await writeStatus(deps, observation, { status }, now);
       announcePromotion(deps, observation, action.version);
       return wrote(written);
     }
@@ -68,11 +79,45 @@ export async function act(
   }
 }
 
+/** Without a spec that can be read, nothing is minted or promoted; revoked all the same. */
+function specIn({ spec }: Seen): TokenSpec {
+  if (!spec.ok) throw new Error('decide mints and promotes only by a spec that it could read');
+  return spec.spec;
+}
+
+/** One write ends them all; whoever waits to be sealed goes before the replacement of this one. */
+async function revokeVersions(
+  deps: ApiTokenDeps,
+  observation: Observation,
+  orders: readonly Order[],
+  now: number,
+): Promise<ApiToken> {
+  const { token, seen } = observation;
+  const struck = struckBy(seen, orders);
+  for (const { version, order } of struck)
+    await deps.audit.intent(token, 'revoke', version, order.reason, now, order.requester);
+  const written = await writeStatus(deps, observation, { status: revoke(seen, orders) }, now);
+  for (const { version, order } of struck) {
+    deps.metrics.revoked(order.reason);
+    const { name: revocation, reason, requester } = order;
+    deps.log.info(
+      { token: keyOf(token), tokenID: seen.tokenID, version, reason, revocation, requester },
+      'version revoked',
+    );
+  }
+  const [first] = struck;
+  if (first) {
+    const versions = struck.map(({ version }) => version).join(', ');
+    const note = `refused from now on: version ${versions}, by ${first.order.name} (${first.order.reason})`;
+    deps.events.event(regarding(token), { type: 'Warning', reason: 'Revoked', action: 'Revoke', note });
+  }
+  return written;
+}
+
 async function mint(deps: ApiTokenDeps, observation: Observation, cause: MintCause, now: number): Promise<ApiToken> {
   const { token, seen } = observation;
   const { uid, resourceVersion } = token.metadata;
-  if (!seen.spec.ok) throw new Error('decide mints only for a spec that it could read');
-  const { spec } = seen.spec;
+  const spec = specIn(seen);
   const version = nextVersion(seen);
   await deps.audit.intent(token, operationOf(cause, version), version, cause, now);
   let held = deps.values.tried(uid, resourceVersion);

@@ -13,7 +13,14 @@ import { tokenIDOf } from '../../domain/value.ts';
 import type { AuditLog } from '../../ports.ts';
 
 export interface AuditTrail {
-  intent(token: ApiToken, operation: AuditOperation, version: number, cause: string, now: number): Promise<void>;
+  intent(
+    token: ApiToken,
+    operation: AuditOperation,
+    version: number,
+    cause: string,
+    now: number,
+    requester?: string,
+  ): Promise<void>;
   /** Closes what this status, read live, has decided. */
   settle(uid: string, status: TokenStatus, now: number): Promise<void>;
   /** The ApiToken is gone: closes everything that was open for it, and records the deletion. */
@@ -26,7 +33,7 @@ export function auditTrail(log: AuditLog, actor: string): AuditTrail {
     return log.record(record);
   };
   return {
-    intent: (token, operation, version, cause, now) => {
+    intent: (token, operation, version, cause, now, requester) => {
       const id = auditID(token.metadata.uid, operation, version);
       return log.record({
         ...subjectOf(token),
@@ -36,6 +43,7 @@ export function auditTrail(log: AuditLog, actor: string): AuditTrail {
         version,
         cause,
         actor,
+        ...(requester !== undefined && { requester }),
         time: rfc3339(now),
       });
     },
@@ -47,7 +55,7 @@ export function auditTrail(log: AuditLog, actor: string): AuditTrail {
     },
     departed: async (gone, now) => {
       for (const intent of log.open(gone.uid)) {
-        if (intent.operation === 'retire') await close(intent, 'outcome', now);
+        if (ends(intent.operation)) await close(intent, 'outcome', now);
         else if (intent.operation !== 'delete') await close(intent, 'abandoned', now, 'the ApiToken was deleted');
       }
       const id = auditID(gone.uid, 'delete', 0);
@@ -73,12 +81,17 @@ export function subjectOf(token: ApiToken): AuditSubject {
   return { uid, namespace, name, identity: `${namespace}/${subject}`, purpose, tokenID: tokenIDOf(uid) };
 }
 
+/** Its effect is that the version is gone. */
+function ends(operation: AuditOperation): boolean {
+  return operation === 'retire' || operation === 'revoke';
+}
+
 function endOf(
   intent: AuditIntent,
   status: TokenStatus,
 ): { phase: 'outcome' | 'abandoned'; detail?: string } | undefined {
   const record = status.versions.find((v) => v.version === intent.version);
-  if (intent.operation === 'retire') return record ? undefined : { phase: 'outcome' };
+  if (ends(intent.operation)) return record ? undefined : { phase: 'outcome' };
   if (intent.operation === 'delete') return undefined;
   if (intent.version > status.lastVersion || record?.state === 'Next') return undefined;
   if (record?.state === 'Current') return { phase: 'outcome' };

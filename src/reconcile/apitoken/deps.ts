@@ -1,6 +1,6 @@
 /** What the ApiToken controller is given. */
 import type { ApiToken } from '../../api/apitoken.ts';
-import type { Tuning } from '../../domain/lifecycle/seen.ts';
+import type { Seen, Tuning } from '../../domain/lifecycle/seen.ts';
 import type { PublicKeys, SigningKey } from '../../domain/seal.ts';
 import type { Clock, EventRecorder, Issuer, KubeClient, Logger, Metrics, Store } from '../../ports.ts';
 import type { AuditTrail } from './audit-trail.ts';
@@ -16,6 +16,12 @@ export interface ApiTokenDeps {
   tokens: Pick<Store<ApiToken>, 'observe'>;
   secrets: Pick<Store<Secret>, 'observe'>;
   workloads: WorkloadIndex;
+  revocations: {
+    /** Those that match, and of the handled ones those that are past: see Seen. */
+    of(token: ApiToken): Pick<Seen, 'orders' | 'pastOrders'>;
+  };
+  /** Has the ApiToken looked at again before others that no revocation concerns; by order, so that a broad one delays no other. */
+  hurry(key: string, order: string): void;
   isNamespaceTerminating(namespace: string): boolean;
   issuer: Issuer;
   values: ValueMemory;

@@ -60,6 +60,7 @@ export async function observe(deps: ApiTokenDeps, key: string, objects: Objects,
     tokenID,
     generation,
     deleting: token.metadata.deletionTimestamp !== undefined || deps.isNamespaceTerminating(namespace),
+    ...deps.revocations.of(token),
     spec: specOf(token),
     status,
     sealState: await sealState(deps, uid, status, ownReply),
@@ -74,7 +75,7 @@ export async function observe(deps: ApiTokenDeps, key: string, objects: Objects,
 
 async function sealState(deps: ApiTokenDeps, uid: string, status: TokenStatus, ownReply: boolean): Promise<SealState> {
   const { seal } = status;
-  if (!seal) return status.versions.length === 0 ? 'absent' : 'broken';
+  if (!seal) return status.versions.length + status.handledRevocations.length === 0 ? 'absent' : 'broken';
   const check = () => checkSeal(sealContentOf(uid, status, seal.sequence), seal, deps.sealKeys.trusted());
   // what we have just written would only cost: 0.1 ms, more than the rest of the look
   let checked = ownReply ? 'valid' : check();

@@ -57,6 +57,10 @@ async function run(deps: ApiTokenDeps, key: string, start: Objects): Promise<{ r
       continue;
     }
     objects = await tryTo(deps, observation, action, now);
+    if (action.do === 'revoke') {
+      deps.hurry(key, action.orders[0]?.uid ?? '');
+      return {};
+    }
     live = false;
   }
   return { requeueAt: deps.clock.now() };
@@ -72,7 +76,8 @@ async function tryTo(
   try {
     return await act(deps, observation, action, now);
   } catch (error) {
-    if (!isRefusal(error)) throw error;
+    // what ends access waits for no back-off in status
+    if (!isRefusal(error) || action.do === 'revoke') throw error;
     const { seen, token, secret } = observation;
     deps.log.warn({ token: keyOf(token), action: action.do, detail: error.message }, 'write refused');
     const failure = { reason: 'WriteRefused', message: error.message.slice(0, 1024) };

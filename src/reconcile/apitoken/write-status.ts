@@ -2,6 +2,7 @@
 import { API_TOKEN_KIND, API_TOKENS, type ApiToken, type ApiTokenCondition } from '../../api/apitoken.ts';
 import { API_VERSION } from '../../api/group.ts';
 import { type Described, describe } from '../../domain/lifecycle/describe.ts';
+import { withoutPast } from '../../domain/lifecycle/orders.ts';
 import type { SecretSeen, TokenStatus } from '../../domain/lifecycle/seen.ts';
 import { sealBytes, sealOf } from '../../domain/seal.ts';
 import type { ApiTokenDeps } from './deps.ts';
@@ -41,8 +42,9 @@ export async function writeStatus(
   write: StatusWrite,
   now: number,
 ): Promise<ApiToken> {
-  const { token } = observation;
-  const { document } = draft(deps, observation, write, now);
+  const { token, seen } = observation;
+  const status = withoutPast(write.status, seen.pastOrders);
+  const { document } = draft(deps, observation, { ...write, status }, now);
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp } = token.metadata;
   const written = await deps.client.replaceStatus(API_TOKENS, {
     apiVersion: API_VERSION,
@@ -63,7 +65,8 @@ function sealed(deps: ApiTokenDeps, { seen }: Observation, { status, reseal }: S
   const isSame =
     seen.sealState !== 'broken' && seen.status.seal !== undefined && bytes(status).equals(bytes(seen.status));
   if (isSame && !reseal) return status;
-  if (status.versions.length === 0 && seen.status.seal === undefined) return status; // nothing to vouch for yet
+  const isBlank = status.versions.length + status.handledRevocations.length === 0;
+  if (isBlank && seen.status.seal === undefined) return status; // nothing to vouch for yet
   return { ...status, seal: sealOf(sealContentOf(seen.uid, status, sequence + 1), deps.sealKeys.signing()) };
 }
 

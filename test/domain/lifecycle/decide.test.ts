@@ -54,6 +54,8 @@ function seen(
     tokenID: tokenIDOf('uid'),
     generation: 1,
     deleting: false,
+    orders: [],
+    pastOrders: new Set(),
     spec: { ok: true, spec: { ...SPEC, ...spec } },
     status: {
       observedGeneration: 1,
