@@ -190,6 +190,7 @@ function actOnToken(model: Model, state: State, event: Fault): boolean {
       const { status } = token;
       if (status.versions.length === 0) return false;
       settleAudit(model, state, token);
+      model.reach('revoke');
       state[EXCUSED] = HARMED | EVER_HARMED;
       const revoked = { ...status, revokedThroughVersion: status.lastVersion, versions: [] };
       tokenChanged(state, model.tokens.of({ ...token, status: revoked }));
