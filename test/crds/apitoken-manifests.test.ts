@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cluster } from '../e2e/cluster.ts';
 import { type Answer, ApiServer, asShown, expectOk, installApi, OPERATOR, sentences, until } from './api-server.ts';
 import { BAD, CHANGES, GOOD, LEAST, MISTYPED } from './apitoken-tables.ts';
+import { cells, kubectl } from './kubectl.ts';
 import { FULL_STATUS, STATUS_CHANGES, TOKEN_IDS } from './status-tables.ts';
 
 type Json = Record<string, unknown>;
@@ -305,17 +303,7 @@ describe('a list of ApiTokens', () => {
 });
 
 describe('kubectl', () => {
-  const run = (args: string[], stdin = '') => {
-    const child = promisify(execFile)(join(cluster().binDirectory, 'kubectl'), [
-      '--kubeconfig',
-      cluster().kubeconfig,
-      '-n',
-      namespace,
-      ...args,
-    ]);
-    child.child.stdin?.end(stdin);
-    return child.catch((error: { stdout: string; stderr: string }) => error);
-  };
+  const run = (args: string[], stdin = '') => kubectl(namespace, args, stdin);
 
   it.each(['--server-side=false', '--server-side=true'])('shows the sentence on apply %s', async (how) => {
     const { stderr } = await run(['apply', how, '-f', '-'], JSON.stringify(manifest('shown', { ttl: '1y' })));
@@ -326,29 +314,12 @@ describe('kubectl', () => {
 
   it('answers whether a token is fine and when it rotates', async () => {
     await withStatus('columns');
-    const { stdout } = await run(['get', 'atok', 'columns']);
-    expect(stdout.split('\n')[0]?.trim().split(/ {2,}/)).toEqual([
-      'NAME',
-      'READY',
-      'REASON',
-      'ENVIRONMENT',
-      'VERSION',
-      'NEXT ROTATION',
-      'AGE',
-    ]);
-    expect(stdout.split('\n')[1]?.split(/ {2,}/).slice(0, 6)).toEqual([
-      'columns',
-      'True',
-      'Issued',
-      'production',
-      '3',
-      '2026-11-23T09:00:00Z',
-    ]);
+    const [header, row] = cells((await run(['get', 'atok', 'columns'])).stdout);
+    expect(header).toEqual(['NAME', 'READY', 'REASON', 'ENVIRONMENT', 'VERSION', 'NEXT ROTATION', 'AGE']);
+    expect(row?.slice(0, 6)).toEqual(['columns', 'True', 'Issued', 'production', '3', '2026-11-23T09:00:00Z']);
   });
 
   it('lists ApiTokens in the category tokenwright', async () => {
-    expect((await run(['get', 'tokenwright', '-o', 'name'])).stdout).toContain(
-      'apitoken.tokenwright.dev/columns',
-    );
+    expect((await run(['get', 'tokenwright', '-o', 'name'])).stdout).toContain('apitoken.tokenwright.dev/columns');
   });
 });

@@ -89,3 +89,23 @@ describe.each(crds.map((crd) => [crd.spec.names.kind, crd] as const))('the CRD o
     expect(found).toEqual([]);
   });
 });
+
+describe('TokenRevocation and ClusterTokenRevocation', () => {
+  const schemaOf = (kind: string) => {
+    const schema = crds.find((crd) => crd.spec.names.kind === kind)?.spec.versions[0]?.schema.openAPIV3Schema;
+    return JSON.parse(JSON.stringify(schema).replaceAll('ClusterTokenRevocation', 'TokenRevocation'));
+  };
+  const [own, cluster] = [schemaOf('TokenRevocation'), schemaOf('ClusterTokenRevocation')];
+
+  it('say the same but for what match reaches', () => {
+    const { namespaces, namespaceNames, everything, ...shared } = cluster.properties.spec.properties.match.properties;
+    expect(shared).toEqual(own.properties.spec.properties.match.properties);
+    expect({ ...namespaces, description: '' }).toEqual({ ...shared.tokens, description: '' });
+    expect([namespaceNames.type, everything.type]).toEqual(['array', 'boolean']);
+    for (const { properties, ...rest } of [own, cluster]) {
+      delete properties.spec.properties.match;
+      delete rest.description;
+    }
+    expect(cluster.properties).toEqual(own.properties);
+  });
+});

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiServer, asShown, expectOk, sentences, VERIFIER } from './api-server.ts';
+import { cells, kubectl } from './kubectl.ts';
 import { FULL_STATUS, receipt, STATUS_CHANGES } from './revocation-status-tables.ts';
-import { KINDS, Revocations } from './revocations.ts';
+import { KINDS, REQUESTING, Revocations } from './revocations.ts';
 
 type Json = Record<string, unknown>;
 
@@ -128,5 +129,26 @@ describe.each(KINDS)('the status of a %s', (kind) => {
     expect(sentences(await asPod('verifier-64').apply(`${at}/status`, more, 'tokenwright-verifier-64'))).toEqual([
       'status.receipts: Too many: 65: must have at most 64 items',
     ]);
+  });
+
+  it('answers whether it is sealed, how many it matched and who asked', async () => {
+    const name = (await withStatus()).split('/').at(-1) ?? '';
+    const short = kind === 'TokenRevocation' ? 'trev' : 'ctrev';
+    const shown = await kubectl(revocations.namespace, ['get', short, name, '-o', 'wide']);
+    const [header, row] = cells(shown.stdout);
+    expect(header).toEqual([
+      'NAME',
+      'SEALED',
+      'MATCHED',
+      'REASON',
+      'AFTERWARDS',
+      'AGE',
+      'VERSIONS',
+      'SEALED AT',
+      'STATUS',
+      'REQUESTED BY',
+    ]);
+    expect(row?.slice(0, 4)).toEqual([name, 'true', '2', 'Compromised']);
+    expect(row?.at(-1)).toBe(REQUESTING.name);
   });
 });
