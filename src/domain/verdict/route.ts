@@ -10,16 +10,15 @@ export interface Route {
 
 /**
  * Scopes of the first route that matches; undefined where none does. A path that a gateway and a backend may read in two ways
- * matches none: dot segments, empty segments, encoded separators or dots, backslashes, parameters, control characters.
- * A trailing slash counts. The query and the fragment do not.
+ * matches none: dot segments, empty segments, parameters, a fragment, backslashes, and whatever becomes a separator once it is decoded.
+ * What else is encoded is matched as what it means. A trailing slash counts. The query does not.
  */
 export function scopesFor(
   call: { method: string; path: string },
   routes: readonly Route[],
 ): readonly string[] | undefined {
-  const path = plainPath(call.path);
-  if (path === undefined) return undefined;
-  const segments = path.split('/');
+  const segments = plainPath(call.path)?.split('/');
+  if (segments === undefined) return undefined;
   return routes.find((route) => route.methods.includes(call.method) && matches(route.path.split('/'), segments))
     ?.scopes;
 }
@@ -32,21 +31,34 @@ function matches(pattern: readonly string[], segments: readonly string[]): boole
 }
 
 const PATH_LIMIT = 8192;
-// what RFC 3986 leaves unreserved is the same encoded or not, so only the spelling without an escape is taken
+// of RFC 3986, section 3.3, without `;`
 const PLAIN = /^(?:\/(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[0-9A-Fa-f]{2})*)+$/;
-const TWO_WAYS = /\/\/|\/\.{1,2}(?:\/|$)|%(?:2[eEfF]|5[cC]|25|3[bB]|[01][0-9A-Fa-f]|7[fF])/;
+const NOT_RESOLVED = /\/\/|\/\.{1,2}(?:\/|$)/;
+const SEPARATES = /[./\\;?#%]|\p{Cc}/u;
 
 function plainPath(target: string): string | undefined {
-  const end = target.search(/[?#]/);
+  const end = target.indexOf('?');
   const path = end < 0 ? target : target.slice(0, end);
-  if (path.length > PATH_LIMIT || !PLAIN.test(path) || TWO_WAYS.test(path)) return undefined;
-  return decodeUnreserved(path);
+  if (path.length > PATH_LIMIT || !PLAIN.test(path) || NOT_RESOLVED.test(path)) return undefined;
+  return path.includes('%') ? decoded(path) : path;
 }
 
-/** RFC 3986, section 6.2.2.2. What else is encoded stays so. */
-function decodeUnreserved(path: string): string {
-  return path.replace(/%([0-9A-Fa-f]{2})/g, (encoded, hex: string) => {
-    const character = String.fromCharCode(Number.parseInt(hex, 16));
-    return /[A-Za-z0-9\-_~]/.test(character) ? character : encoded.toUpperCase();
+/** Undefined where an escape stands for what separates, or would after one more decoding, or is no UTF-8, such as an overlong one. */
+function decoded(path: string): string | undefined {
+  let isPlain = true;
+  const text = path.replace(/(?:%[0-9A-Fa-f]{2})+/g, (escapes) => {
+    const characters = decodeUTF8(escapes);
+    // some backends take look-alikes such as U+FF0F for what they look like
+    isPlain &&= characters !== undefined && !SEPARATES.test(characters.normalize('NFKC'));
+    return characters ?? '';
   });
+  return isPlain ? text : undefined;
+}
+
+function decodeUTF8(escapes: string): string | undefined {
+  try {
+    return decodeURIComponent(escapes);
+  } catch {
+    return undefined;
+  }
 }
