@@ -33,10 +33,16 @@ export const KEY = 14;
 /** A crash or a second operator explains a Next that nobody holds. */
 export const VALUE_LOST = 15;
 
-/** The process that moved last, from 1; kept where preemptions are bounded. */
-export const LAST_MOVED = 16;
+/** The TokenRevocation of the ApiToken. */
+export const ORDER = 16;
+export const PENDING_ORDER = 1;
+/** The ApiToken has carried it out, and no verifier holds it any more. */
+export const SEALED_ORDER = 2;
 
-export const BUDGETS = 17;
+/** The process that moved last, from 1; kept where preemptions are bounded. */
+export const LAST_MOVED = 17;
+
+export const BUDGETS = 18;
 export const FAULTS = [
   'crash',
   'lostReply',

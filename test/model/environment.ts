@@ -1,6 +1,5 @@
 /** Everything that is not the operator: time, users, the garbage collector, workloads, requests still in flight. */
 import { currentOf, EMPTY_STATUS } from '../../src/domain/lifecycle/seen.ts';
-import { settleAudit } from './audit.ts';
 import {
   AGE,
   AUDIT_INTENT,
@@ -21,22 +20,35 @@ import {
   HIGHEST,
   KEY,
   NOW,
+  ORDER,
   PC,
+  PENDING_ORDER,
   PROCESS_COUNT,
   processAt,
   REPLACED,
+  SEALED_ORDER,
   SECRET,
   type State,
   TOKEN,
 } from './encode.ts';
 import { commit, PLANNED, startOver } from './processes.ts';
-import { ALTERED, digestOf, LOST_KEY, type Model, type Pod, type Secret, WAITING, type Workload } from './world.ts';
+import {
+  ALTERED,
+  digestOf,
+  LOST_KEY,
+  type Model,
+  type Pod,
+  REVOCATION,
+  type Secret,
+  WAITING,
+  type Workload,
+} from './world.ts';
 import { annotate, secretChanged, tokenChanged, workloadChanged } from './writes.ts';
 
 export const WORKLOADS_MAX = 3;
 
 /** Each is free to happen, as often as it can; `tick` up to the scenario's limit. */
-export const EVENTS = ['tick', 'collectGarbage', 'deliverFirst', 'deliverSecond'] as const;
+export const EVENTS = ['tick', 'collectGarbage', 'deliverFirst', 'deliverSecond', 'sealOrder'] as const;
 export const POD_EVENTS = ['createPod', 'startPod', 'startPodFromLaggingKubelet', 'refreshPod'] as const;
 /** Bounded by the scenario's budget of the fault of that name. */
 export const USER_EVENTS = [
@@ -69,6 +81,8 @@ export function passEvent(model: Model, state: State, event: number): boolean {
       return deliver(model, state, flightAt(0));
     case 'deliverSecond':
       return deliver(model, state, flightAt(1));
+    case 'sealOrder':
+      return sealOrder(model, state);
     default:
       return false;
   }
@@ -102,6 +116,14 @@ function collectGarbage(model: Model, state: State): boolean {
   const secret = model.secretAt(state, SECRET);
   if (!secret || secret.owner === model.tokenAt(state, TOKEN).uid) return false;
   secretChanged(model, state, undefined);
+  return true;
+}
+
+/** Until then a finalizer holds the TokenRevocation. */
+function sealOrder(model: Model, state: State): boolean {
+  const { handledRevocations } = model.tokenAt(state, TOKEN).status;
+  if (state[ORDER] !== PENDING_ORDER || !handledRevocations.includes(REVOCATION.uid)) return false;
+  state[ORDER] = SEALED_ORDER;
   return true;
 }
 
@@ -185,17 +207,10 @@ function actOnToken(model: Model, state: State, event: Fault): boolean {
       state[EXCUSED] = HARMED | EVER_HARMED;
       tokenChanged(state, model.tokens.of({ ...token, key: LOST_KEY }));
       return true;
-    case 'revoke': {
-      // in one write everything up to now is refused for ever; who writes, has closed in the audit log what it read
-      const { status } = token;
-      if (status.versions.length === 0) return false;
-      settleAudit(model, state, token);
-      model.reach('revoke');
-      state[EXCUSED] = HARMED | EVER_HARMED;
-      const revoked = { ...status, revokedThroughVersion: status.lastVersion, versions: [] };
-      tokenChanged(state, model.tokens.of({ ...token, status: revoked }));
+    case 'revoke':
+      if ((state[ORDER] ?? 0) > 0) return false;
+      state[ORDER] = PENDING_ORDER;
       return true;
-    }
     case 'newKey':
       state[KEY] = 1 - (state[KEY] ?? 0);
       return true;

@@ -5,7 +5,7 @@ import { EVENTS, POD_EVENTS, USER_EVENTS, WORKLOAD_EVENTS, WORKLOADS_MAX } from 
 import * as at from './processes.ts';
 import { MOVES } from './processes.ts';
 import { STEP_COUNT, stepOf } from './steps.ts';
-import { FIRST_PENDING, type Model, type Plan, uidOfDigest, versionOfDigest } from './world.ts';
+import { endsVersions, FIRST_PENDING, type Model, type Plan, uidOfDigest, versionOfDigest } from './world.ts';
 
 const NAMES = ['A', 'B'];
 
@@ -52,8 +52,8 @@ function preparation(model: Model, state: State, base: number, plan: Plan): stri
   if (plan.do === 'mint') return `audit intent and value for version ${plan.version} (${plan.cause})`;
   if (plan.do === 'restart') return `GET workload ${plan.workload}`;
   if (plan.do === 'secret' && plan.what === 'writeSecret' && model.rules.rereadBeforeSecret) return 'reread ApiToken';
-  if (plan.do === 'status' && plan.write.what === 'retire') {
-    return `audit intent to retire, of ${versionsOf(model.tokenAt(state, base + READ_TOKEN).status.versions)}`;
+  if (plan.do === 'status' && endsVersions(plan.write)) {
+    return `audit intent to ${plan.write.what}, of ${versionsOf(model.tokenAt(state, base + READ_TOKEN).status.versions)}`;
   }
   return undefined;
 }
@@ -87,9 +87,9 @@ export function digestName(digest: number): string {
 }
 
 function eventName(model: Model, state: State, step: number): string {
-  const flight = EVENTS.findIndex((e) => step === stepOf.event(e));
-  if (flight >= 2) {
-    const base = flightAt(flight - 2);
+  const flight = (['deliverFirst', 'deliverSecond'] as const).findIndex((e) => step === stepOf.event(e));
+  if (flight >= 0) {
+    const base = flightAt(flight);
     const isFirst = state[base + FLIGHT_FIRST] === 1;
     const plan = model.planAt(state, base + FLIGHT_PLAN);
     return `a request lands late: ${plan.do === 'restart' && !isFirst ? 'PUT status: recordRestart' : writeName(model, plan)}`;

@@ -16,7 +16,16 @@ import {
   TOKEN,
   VALUE_LOST,
 } from './encode.ts';
-import { DIGESTS, LOST_KEY, type Model, type Plan, type Secret, type StatusWrite, type Workload } from './world.ts';
+import {
+  DIGESTS,
+  endsVersions,
+  LOST_KEY,
+  type Model,
+  type Plan,
+  type Secret,
+  type StatusWrite,
+  type Workload,
+} from './world.ts';
 
 /** What a verifier would say of a value, by status and time. */
 export function isAccepted(status: TokenStatus, digest: number, now: number): boolean {
@@ -78,6 +87,11 @@ export function checkStatusWrite(
       model.breaks(`I9: version ${v.version} goes from ${old.state} to ${v.state}`);
     if (v.state === 'Current') state[DELIVERED] = (state[DELIVERED] ?? 0) | (1 << v.version);
   }
+  if (write.what === 'revoke') {
+    state[EXCUSED] = HARMED | EVER_HARMED;
+    if (status.versions.length > 0 || status.revokedThroughVersion < before.lastVersion)
+      model.breaks('I9: a revocation leaves a version');
+  }
   const currents = status.versions.filter((v) => v.state === 'Current');
   if (currents.length > 1) model.breaks('I9: two versions are Current');
   const [was, is] = [currentOf(before)?.version ?? 0, currents[0]?.version];
@@ -105,9 +119,9 @@ function checkNew(
 
 function checkGone(model: Model, state: State, v: VersionRecord, write: StatusWrite): void {
   if (write.what === 'endGrant' || model.tokenAt(state, TOKEN).key === LOST_KEY) return;
-  if (write.what === 'retire' && !((state[AUDIT_RETIRE] ?? 0) & (1 << v.version)))
-    model.breaks('I3: a version is retired without its audit intent');
-  if (endOf(v) <= (state[NOW] ?? 0)) return;
+  if (endsVersions(write) && !((state[AUDIT_RETIRE] ?? 0) & (1 << v.version)))
+    model.breaks('I3: a version ends without its audit intent');
+  if (write.what === 'revoke' || endOf(v) <= (state[NOW] ?? 0)) return;
   for (const workload of model.consumersAt(state, CONSUMERS)) {
     for (const pod of workload.pods) {
       if (pod.started >= 0 && !pod.tainted && DIGESTS[pod.digest] === v.digest) {

@@ -167,6 +167,28 @@ const MUTATIONS: readonly (Omit<Mutant, 'rules'> & { rules: Partial<Rules> })[] 
     breaks: /^I1/,
   },
   {
+    name: 'a revocation spares Next',
+    scenario: 'a revocation strikes',
+    rules: {
+      revoke: (seen, orders) => {
+        const nexts = seen.status.versions.filter((v) => v.state === 'Next');
+        return { ...PROTOCOL.revoke(seen, orders), versions: nexts };
+      },
+    },
+    breaks: /^I9: a revocation leaves/,
+  },
+  {
+    name: 'what was revoked is not noted in the same write',
+    scenario: 'a revocation strikes',
+    rules: {
+      revoke: (seen, orders) => ({
+        ...PROTOCOL.revoke(seen, orders),
+        handledRevocations: seen.status.handledRevocations,
+      }),
+    },
+    breaks: /^I8/,
+  },
+  {
     name: 'restarts without the workload resourceVersion',
     scenario: 'a restart in flight while the next rotation starts',
     rules: { workloadPrecondition: false },

@@ -1,6 +1,7 @@
 /** What one look shows, and what `decide` makes of it: the same observations as src/reconcile/apitoken/observe.ts. */
 import type { Action } from '../../src/domain/lifecycle/decide.ts';
 import { describe, operationOf } from '../../src/domain/lifecycle/describe.ts';
+import { withoutPast } from '../../src/domain/lifecycle/orders.ts';
 import {
   type Consumer,
   type ConsumersSeen,
@@ -18,8 +19,11 @@ import {
   HELD_MAX,
   KEY,
   NOW,
+  ORDER,
+  PENDING_ORDER,
   READ_SECRET,
   READ_TOKEN,
+  SEALED_ORDER,
   type State,
 } from './encode.ts';
 import {
@@ -29,6 +33,7 @@ import {
   isWhole,
   type Model,
   type Plan,
+  REVOCATION,
   type Secret,
   type StatusWrite,
   TOKEN_IDS,
@@ -55,7 +60,8 @@ export function planOf(model: Model, state: State, base: number, listing: Listin
     if (digest !== 0 && uidOfDigest(digest) === uid) heldVersions |= 1 << versionOfDigest(digest);
   }
   const read = tokenNumber * 65536 + secretNumber;
-  const rest = (((pods * 65536 + heldVersions) * 64 + now) * 2 + live) * 2 + (key & 1);
+  const order = state[ORDER] ?? 0;
+  const rest = ((((pods * 65536 + heldVersions) * 64 + now) * 2 + live) * 2 + (key & 1)) * 4 + order;
   const misses = listing === 'withoutLatecomers' || (live === 1 && !model.rules.listLive);
   const others = listed === pods && !misses ? rest : `${rest}/${listed}/${misses}`;
   let byRest = model.decided.get(read);
@@ -75,6 +81,7 @@ export function planOf(model: Model, state: State, base: number, listing: Listin
     held,
     now,
     key,
+    order,
   };
   const plan = model.plans.of(makePlan(model, look));
   byRest.set(others, plan);
@@ -89,6 +96,7 @@ interface Look {
   held: ReadonlySet<Digest>;
   now: number;
   key: number;
+  order: number;
 }
 
 const digestOfVersion = (uid: number, version: number) => DIGESTS[digestOf(uid, version)] as Digest;
@@ -106,8 +114,8 @@ function seenOf(model: Model, look: Look): Seen {
     tokenID: token.uid === 0 ? TOKEN_IDS[0] : TOKEN_IDS[1],
     generation: token.generation,
     deleting: false,
-    orders: [],
-    pastOrders: new Set(),
+    orders: look.order === PENDING_ORDER ? [REVOCATION] : [],
+    pastOrders: new Set(look.order === SEALED_ORDER ? [REVOCATION.uid] : []),
     spec: { ok: true, spec: model.specOf(token) },
     status: token.status,
     sealState: sealStateOf(look),
@@ -238,7 +246,7 @@ function makePlan(model: Model, look: Look): Plan {
       return { do: 'restart', write: write('recordRestart', status), workload, version };
     }
     case 'revoke':
-      throw new Error('nobody orders a revocation in the model');
+      return { do: 'status', write: write('revoke', rules.revoke(seen, action.orders)) };
     case 'wait':
       return atRest(seen, look, action);
     default:
@@ -263,7 +271,7 @@ function atRest(seen: Seen, look: Look, action: Extract<Action, { do: 'wait' }>)
   const report = JSON.stringify(description.conditions);
   const { token } = look;
   if (report !== token.report || seen.status.observedGeneration !== seen.generation) {
-    const status = { ...seen.status, observedGeneration: seen.generation };
+    const status = { ...withoutPast(seen.status, seen.pastOrders), observedGeneration: seen.generation };
     return { do: 'status', write: { what: 'report', uid: token.uid, status, key: token.key, report } };
   }
   const wakes = [action.until, description.wake].filter((w) => w !== undefined);
@@ -277,10 +285,11 @@ function statusWrite(
   bare: Seen['status'],
   more: { secret?: SecretSeen; reseal?: boolean },
 ): StatusWrite {
-  const status = { ...bare, observedGeneration: seen.generation };
+  const status = { ...withoutPast(bare, seen.pastOrders), observedGeneration: seen.generation };
   const described = { uid: seen.uid, generation: seen.generation, spec: seen.spec, status };
   const report = JSON.stringify(describe({ ...described, secret: more.secret ?? seen.secret }, now).conditions);
-  const sealed = (s: Seen['status']) => JSON.stringify([s.lastVersion, s.revokedThroughVersion, s.versions]);
+  const sealed = (s: Seen['status']) =>
+    JSON.stringify([s.lastVersion, s.revokedThroughVersion, s.handledRevocations, s.versions]);
   const isSame = seen.sealState !== 'broken' && sealed(status) === sealed(seen.status);
   return { what, uid: token.uid, status, key: isSame && !more.reseal ? token.key : key, report };
 }

@@ -36,7 +36,7 @@ import {
   VALUE_LOST,
 } from './encode.ts';
 import { type Listing, planOf } from './observe.ts';
-import { DIGESTS, FIRST_PENDING, LAST_PENDING, type Model, type Plan } from './world.ts';
+import { DIGESTS, endsVersions, FIRST_PENDING, LAST_PENDING, type Model, type Plan } from './world.ts';
 import { annotate, deleteSecret, putStatus, writeSecret } from './writes.ts';
 
 /** Where a process stands: what it does next is told by this and by its plan. */
@@ -191,8 +191,8 @@ function carryOut(model: Model, state: State, base: number, move: number): boole
   const plan = model.planAt(state, base + PLAN);
   const pc = state[base + PC];
   if (plan.do === 'mint' && pc === PLANNED) return move === GO && mint(model, state, base, plan);
-  if (plan.do === 'status' && plan.write.what === 'retire' && pc === PLANNED) {
-    return move === GO && announceRetirement(model, state, base, plan.write.status);
+  if (plan.do === 'status' && endsVersions(plan.write) && pc === PLANNED) {
+    return move === GO && announceEnd(model, state, base, plan.write.status);
   }
   if (plan.do === 'secret' && plan.what === 'writeSecret' && pc === PLANNED && model.rules.rereadBeforeSecret) {
     return move === GO && readAgain(state, base, PREPARED);
@@ -230,7 +230,7 @@ function mint(model: Model, state: State, base: number, plan: Extract<Plan, { do
   return true;
 }
 
-function announceRetirement(model: Model, state: State, base: number, after: TokenStatus): boolean {
+function announceEnd(model: Model, state: State, base: number, after: TokenStatus): boolean {
   for (const { version } of model.tokenAt(state, base + READ_TOKEN).status.versions) {
     if (!after.versions.some((v) => v.version === version)) recordRetirement(model, state, version);
   }
@@ -309,7 +309,7 @@ function goOn(state: State, base: number, plan: Plan): void {
   if (isSecret) state[base + READ_SECRET] = state[SECRET] ?? 0;
   else state[base + READ_TOKEN] = state[TOKEN] ?? 0;
   state[base + FLAGS] = ((state[base + FLAGS] ?? 0) & ~FRESH_WORKLOAD) | (isSecret ? FRESH_SECRET : FRESH_TOKEN);
-  if (plan.do === 'status' && plan.write.what === 'report') {
+  if (plan.do === 'status' && (plan.write.what === 'report' || plan.write.what === 'revoke')) {
     startOver(state, base);
     return;
   }

@@ -1,6 +1,17 @@
 /** I8: after the last fault, the world comes to rest in the one shape that a fault-free run has, and stays there. */
 import { currentOf } from '../../src/domain/lifecycle/seen.ts';
-import { CONSUMERS, FLIGHT_COUNT, FLIGHT_PLAN, flightAt, NOW, SECRET, type State, TOKEN } from './encode.ts';
+import {
+  CONSUMERS,
+  FLIGHT_COUNT,
+  FLIGHT_PLAN,
+  flightAt,
+  NOW,
+  ORDER,
+  PENDING_ORDER,
+  SECRET,
+  type State,
+  TOKEN,
+} from './encode.ts';
 import { tick } from './environment.ts';
 import { explain } from './explain.ts';
 import { checkState } from './invariants.ts';
@@ -95,7 +106,8 @@ function worldActs(model: Model, state: State, rest: Rest | undefined): boolean 
 }
 
 function worldSteps(model: Model): number[] {
-  const steps = [stepOf.event('deliverFirst'), stepOf.event('deliverSecond'), stepOf.event('collectGarbage')];
+  const events = ['deliverFirst', 'deliverSecond', 'collectGarbage', 'sealOrder'] as const;
+  const steps = events.map(stepOf.event);
   for (let i = 0; i < Math.max(1, model.scenario.workloads.length + 1); i++) {
     steps.push(stepOf.pod('createPod', i), stepOf.pod('startPod', i));
   }
@@ -137,6 +149,7 @@ function checkShape(model: Model, state: State): void {
   else if (DIGESTS[secret.digest] !== current?.digest || !isWhole(secret, token) || !secret.asDeclared) {
     model.breaks('I8: at rest the Secret does not hold Current, as declared');
   }
+  if (state[ORDER] === PENDING_ORDER) model.breaks('I8: at rest a revocation is not carried out');
   if (token.status.restarts?.pending !== 0) model.breaks('I8: at rest a restart is pending');
   for (const { loose, pods } of model.consumersAt(state, CONSUMERS)) {
     if (loose) continue; // nobody restarts them

@@ -1,12 +1,13 @@
 /** What the protocol does, as switches, so that each can be turned to show that the model notices. */
 import { type Action, decide } from '../../src/domain/lifecycle/decide.ts';
-import { addNext, nextVersion, promote, retire } from '../../src/domain/lifecycle/transitions.ts';
+import { addNext, nextVersion, promote, retire, revoke } from '../../src/domain/lifecycle/transitions.ts';
 
 export interface Rules {
   decide: typeof decide;
   addNext: typeof addNext;
   promote: typeof promote;
   retire: typeof retire;
+  revoke: typeof revoke;
   nextVersion: typeof nextVersion;
   /** Status writes carry the resourceVersion read. */
   statusPrecondition: boolean;
@@ -40,6 +41,7 @@ export const PROTOCOL: Rules = {
   addNext,
   promote,
   retire,
+  revoke,
   nextVersion,
   statusPrecondition: true,
   secretPrecondition: true,

@@ -217,7 +217,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...BASE,
     name: 'a revocation strikes',
     faults: { revoke: 1, crash: 1, delay: 1 },
-    reaches: ['revoke', ...ROTATION],
+    reaches: ['revoke', 'mint Revoked', ...ROTATION],
   },
   {
     ...BASE,

@@ -143,9 +143,11 @@ describe('traces that broke earlier drafts', () => {
 
   it('7. what was revoked in one write of status stays revoked when the order is gone', () => {
     const script = new Script().user('request');
-    const { A } = script;
+    const { A, B } = script;
     A.isAboutTo('PUT Secret: writeSecret v2');
     script.user('revoke');
+    B.does('PUT status: revoke');
+    script.event('sealOrder');
     A.goesOn();
     expect(script.secret).toBe('refused');
     script.comesToRest();

@@ -1,5 +1,6 @@
 /** The things of the small world, and the model that holds them: one ApiToken, its Secret, and who reads it. */
 import { EMPTY_STATUS, type TokenSpec, type TokenStatus, type Tuning } from '../../src/domain/lifecycle/seen.ts';
+import type { Order } from '../../src/domain/revocation.ts';
 import type { Digest, TokenID } from '../../src/domain/value.ts';
 import {
   BUDGETS,
@@ -32,6 +33,15 @@ export interface ApiToken {
 }
 
 export const LOST_KEY = -1;
+
+export const REVOCATION: Order = {
+  uid: 'uid-of-the-order',
+  name: 'TokenRevocation model',
+  versions: 'All',
+  afterwards: 'Replace',
+  reason: 'Compromised',
+  sealed: false,
+};
 
 export interface Secret {
   owner: number;
@@ -87,6 +97,9 @@ export interface StatusWrite {
   key: number;
   report: string;
 }
+
+/** Versions are gone after it, and the audit log has the intent first. */
+export const endsVersions = (write: StatusWrite) => write.what === 'retire' || write.what === 'revoke';
 
 export interface Scenario {
   name: string;
