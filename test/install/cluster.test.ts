@@ -99,6 +99,10 @@ interface ApiToken extends Manifest {
   };
 }
 
+interface Revocation extends Manifest {
+  status?: { sealed?: boolean; matched?: number };
+}
+
 const isReady = ({ status }: ApiToken) =>
   status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
 
@@ -284,6 +288,26 @@ describe("with the chart's arguments, environment and account", () => {
     });
   });
 
+  test('it carries out the revocations of the examples', async () => {
+    const versionOf = async () => (await get<ApiToken>('apitoken/summarizer', '-n', 'support')).status.lastVersion;
+    const before = await versionOf();
+    // its first seconds: an API server that marks revocations must have learnt of them
+    await until('they are taken', async () => {
+      const path = join(examples, 'revocations');
+      return (await tryKubectl(plane.kubeconfig, 'apply', '-n', 'support', '-f', path)).code === 0;
+    });
+    await until('both are sealed', async () => {
+      const { items } = await get<Manifest & { items: Revocation[] }>('tokenrevocations', '-n', 'support');
+      expect(items.map(({ metadata }) => metadata.name)).toEqual(['acme-ended', 'summarizer-leaked']);
+      return items.every(({ status }) => status?.sealed && status.matched === 1);
+    });
+    await until('the leaked one is replaced', async () => {
+      const token = await get<ApiToken>('apitoken/summarizer', '-n', 'support');
+      return isReady(token) && token.status.versions.every(({ version }) => version > before);
+    });
+    await until('the other has no Secret', async () => !(await exists('secret/partner-feed', '-n', 'support')));
+  });
+
   test('it removes the Secret when the grant ends', async () => {
     const token = parse(await readFile(join(examples, 'scheduled.yaml'), 'utf8'));
     token.metadata = { name: 'brief', namespace: 'support' };
@@ -355,12 +379,23 @@ describe("with the chart's arguments, environment and account", () => {
     expect(code).not.toBe(0);
   });
 
-  test('viewers see ApiTokens and no Secrets, editors write ApiTokens and no status', async () => {
+  test('viewers see ApiTokens and no Secrets, editors write ApiTokens and no status, admins revoke', async () => {
     for (const role of ['view', 'edit', 'admin'])
       await kubectl('create', 'rolebinding', role, `--clusterrole=${role}`, `--user=${role}er`, '-n', 'support');
     await until('the roles are aggregated', () => may('editer', 'create', 'apitokens', '-n', 'support'));
     const rights = async (user: string) => {
-      const asked = ['get apitokens', 'create apitokens', 'delete apitokens', 'get secrets', 'update apitokens/status'];
+      const asked = [
+        'get apitokens',
+        'create apitokens',
+        'delete apitokens',
+        'get secrets',
+        'update apitokens/status',
+        'get tokenrevocations',
+        'create tokenrevocations',
+        'patch tokenrevocations/status',
+        'get clustertokenrevocations',
+        'get tokenaudiences',
+      ];
       const answers = await Promise.all(
         asked.map((text) => {
           const [verb = '', resource = ''] = text.split(' ');
@@ -370,10 +405,10 @@ describe("with the chart's arguments, environment and account", () => {
       );
       return asked.filter((_, index) => answers[index]);
     };
-    expect(await rights('viewer')).toEqual(['get apitokens']);
-    const writer = ['get apitokens', 'create apitokens', 'delete apitokens', 'get secrets'];
+    expect(await rights('viewer')).toEqual(['get apitokens', 'get tokenrevocations']);
+    const writer = ['get apitokens', 'create apitokens', 'delete apitokens', 'get secrets', 'get tokenrevocations'];
     expect(await rights('editer')).toEqual(writer);
-    expect(await rights('adminer')).toEqual(writer);
+    expect(await rights('adminer')).toEqual([...writer, 'create tokenrevocations']);
   });
 
   test('whoever writes a status all the same is refused', async () => {
