@@ -1,85 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decide, MAX_VERSIONS } from '../../../src/domain/lifecycle/decide.ts';
-import type { Consumer, Seen, TokenSpec, Tuning } from '../../../src/domain/lifecycle/seen.ts';
-import type { VersionRecord } from '../../../src/domain/seal.ts';
-import { type Digest, tokenIDOf } from '../../../src/domain/value.ts';
+import type { Consumer, Seen } from '../../../src/domain/lifecycle/seen.ts';
+import { APP, CURRENT, digest, HOLDS_1, HOLDS_2, live, NOW, ROTATED, seen, TUNING, version } from './looks.ts';
 
-const NOW = 1_000_000;
-const TUNING: Tuning = { settleAfter: 120, orphanAfter: 15, minHealInterval: 5 };
-const digest = (n: number) => `${n}`.padStart(64, '0') as Digest;
-
-const SPEC: TokenSpec = {
-  subject: 'agent:a',
-  purpose: 'test',
-  environment: 'production',
-  audiences: ['gateway'],
-  scopes: ['chat:write'],
-  ttl: 3600,
-  mode: 'Automatic',
-  renewBefore: 1200,
-  secretName: 's',
-  restart: 'Auto',
-  suspended: false,
-};
-
-function version(n: number, state: VersionRecord['state'], extra: Partial<VersionRecord> = {}): VersionRecord {
-  const grant = {
-    subject: SPEC.subject,
-    environment: SPEC.environment,
-    audiences: SPEC.audiences,
-    scopes: SPEC.scopes,
-  };
-  return { version: n, state, digest: digest(n), issueTime: NOW - 60, expirationTime: NOW + 3540, grant, ...extra };
-}
-
-const CURRENT = version(1, 'Current');
-const HOLDS_1: Seen['secret'] = { is: 'ours', digest: digest(1), intact: true, asDeclared: true, version: 1 };
-const HOLDS_2: Seen['secret'] = { is: 'ours', digest: digest(2), intact: true, asDeclared: true, version: 2 };
-const APP: Consumer = {
-  kind: 'Deployment',
-  name: 'app',
-  uid: 'u',
-  reads: 'fixed',
-  rolledOut: true,
-  inert: false,
-  pods: { stale: 1, startedBefore: true },
-};
-
-function seen(
-  change: Omit<Partial<Seen>, 'status' | 'spec'> & { status?: Partial<Seen['status']>; spec?: Partial<TokenSpec> } = {},
-): Seen {
-  const { status, spec, ...rest } = change;
-  return {
-    uid: 'uid',
-    tokenID: tokenIDOf('uid'),
-    generation: 1,
-    deleting: false,
-    orders: [],
-    pastOrders: new Set(),
-    spec: { ok: true, spec: { ...SPEC, ...spec } },
-    status: {
-      observedGeneration: 1,
-      lastVersion: 1,
-      revokedThroughVersion: 0,
-      handledRevocations: [],
-      versions: [CURRENT],
-      ...status,
-    },
-    sealState: 'valid',
-    secret: HOLDS_1,
-    held: new Set(),
-    consumers: { live: false, workloads: [], loosePods: { total: 0, stale: 0 } },
-    rolloutSlot: true,
-    ...rest,
-  };
-}
-
-const ROTATED = {
-  lastVersion: 2,
-  versions: [version(2, 'Current'), version(1, 'Previous', { acceptedUntilTime: NOW + 600 })],
-  restarts: { version: 2, since: NOW - 130, pending: 0, workloads: [] },
-};
-const live = (...workloads: Consumer[]) => ({ live: true, workloads, loosePods: { total: 0, stale: 0 } });
 const fresh: Consumer = { ...APP, pods: { stale: 0, startedBefore: false } };
 
 const TABLE: [string, Seen, object][] = [
