@@ -18,7 +18,8 @@ process.on('exit', () => {
 
 let built: Promise<string> | undefined;
 
-function script(): Promise<string> {
+/** The bundle, made once. */
+export function script(): Promise<string> {
   const folder = join(SCRATCH, 'bundle');
   built ??= bundle(folder).then(() => join(folder, 'tokenwright.js'));
   return built;

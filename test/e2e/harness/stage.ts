@@ -143,16 +143,7 @@ export class Stage {
   }
 
   async #arguments(proxy: ApiProxy, flags: Record<string, string>): Promise<string[]> {
-    const kubeconfig = join(SCRATCH, `${this.namespace}.${new URL(proxy.url).port}.kubeconfig`);
-    const config = {
-      apiVersion: 'v1',
-      kind: 'Config',
-      'current-context': 'proxy',
-      contexts: [{ name: 'proxy', context: { cluster: 'proxy', user: 'operator' } }],
-      clusters: [{ name: 'proxy', cluster: { server: proxy.url, 'insecure-skip-tls-verify': true } }],
-      users: [{ name: 'operator', user: {} }],
-    };
-    await writeFile(kubeconfig, JSON.stringify(config));
+    const kubeconfig = await kubeconfigFor(proxy);
     const given = {
       kubeconfig,
       namespace: OPERATOR_NAMESPACE,
@@ -404,6 +395,21 @@ export class Stage {
     const lines = log.filter((line) => tokens.some(({ metadata }) => line.includes(metadata.name))).slice(-25);
     return [this.namespace, JSON.stringify(states, undefined, 1), ...lines].join('\n');
   }
+}
+
+/** A file: whoever uses it reaches the API server through the proxy. */
+export async function kubeconfigFor(proxy: ApiProxy): Promise<string> {
+  const file = join(SCRATCH, `${new URL(proxy.url).port}.kubeconfig`);
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'proxy',
+    contexts: [{ name: 'proxy', context: { cluster: 'proxy', user: 'operator' } }],
+    clusters: [{ name: 'proxy', cluster: { server: proxy.url, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'operator', user: {} }],
+  };
+  await writeFile(file, JSON.stringify(config));
+  return file;
 }
 
 export function keyOfSecret(secret: SecretObject | undefined, key: string): string | undefined {
