@@ -9,6 +9,7 @@ import { completeCommand, completion } from './app/commands/completion.ts';
 import { get } from './app/commands/get.ts';
 import { log } from './app/commands/log.ts';
 import { operator } from './app/commands/operator.ts';
+import { revoke } from './app/commands/revoke.ts';
 import { rotate } from './app/commands/rotate.ts';
 import { verifier } from './app/commands/verifier.ts';
 import { verify } from './app/commands/verify.ts';
@@ -30,7 +31,7 @@ const program = createCommand({
   .enablePositionalOptions()
   .helpCommand('help [command]', 'Show the help of a command.')
   .version(`tokenwright ${VERSION}`, '--version', 'Print the version.');
-const commands = [get, rotate, verify, log, completion, operator, verifier, version];
+const commands = [get, rotate, revoke, verify, log, completion, operator, verifier, version];
 for (const command of commands) program.addCommand(command);
 program.addCommand(completeCommand(program), { hidden: true });
 

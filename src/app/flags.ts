@@ -1,5 +1,6 @@
 /** Readers of what stands after a flag: the text, or what is wrong with it. Shared by all commands. */
 import { formatDuration, parseDuration } from '../domain/duration.ts';
+import { isTokenID } from '../domain/value.ts';
 
 /** `problem` is read after the flag's name: "--workers must be …". */
 export type Read<T> = { value: T } | { problem: string };
@@ -47,6 +48,9 @@ export const tokenName: Reader<string> = (text) => {
   const name = text.replace(/^(apitokens?|atok)(\.tokenwright\.dev)?\//, '');
   return isLabel(name) ? { value: name } : { problem: 'must be the name of an ApiToken: at most 63 of a-z, 0-9 and -' };
 };
+
+export const tokenID: Reader<string> = (text) =>
+  isTokenID(text) ? { value: text } : { problem: 'must be a token id: 8 of a-z, A-Z and 0-9' };
 
 function isLabel(text: string): boolean {
   return text.length <= 63 && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text);

@@ -1,17 +1,13 @@
 /** `tokenwright log`. */
 import { log as showLog } from '../../cli/log.ts';
-import { isTokenID } from '../../domain/value.ts';
 import { argumentsOf, choice, createCommand, onlyOn, optional, repeatable, UsageError, valuesOf } from '../command.ts';
-import { anyText, duration, namespaceName, type Reader, tokenName } from '../flags.ts';
+import { anyText, duration, namespaceName, type Reader, tokenID, tokenName } from '../flags.ts';
 import { terminal } from '../session.ts';
 
 const LONGEST_SPAN = 366 * 86_400;
 
 const operation: Reader<string> = (text) =>
   /^[a-z]{1,32}$/.test(text) ? { value: text } : { problem: 'must be an operation, such as rotate or verdict' };
-
-export const tokenID: Reader<string> = (text) =>
-  isTokenID(text) ? { value: text } : { problem: 'must be a token id: 8 of a-z, A-Z and 0-9' };
 
 // biome-ignore format: a table
 const FLAGS = {
@@ -31,9 +27,9 @@ export const log = createCommand({
 }).argument('[NAME]', 'The ApiToken. All unless given.');
 
 log.action(() => {
-  const { 'audit-log': file, 'token-id': tokenID, operation: operations, since, ...flags } = valuesOf(log, FLAGS);
+  const { 'audit-log': file, 'token-id': id, operation: operations, since, ...flags } = valuesOf(log, FLAGS);
   const [name] = argumentsOf(log, tokenName);
   if (file === undefined) throw new UsageError(log, ['--audit-log is missing: name the file, or - for stdin.']);
   const from = since === undefined ? undefined : Date.now() / 1000 - since;
-  return showLog(terminal, { ...flags, file, name, tokenID, operations, since: from });
+  return showLog(terminal, { ...flags, file, name, tokenID: id, operations, since: from });
 });
