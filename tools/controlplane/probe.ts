@@ -15,14 +15,21 @@ export async function askVersion(
   path: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
+  expectedCode = 0,
 ): Promise<{ version: string; said: string }> {
-  let said: string;
+  let said = '';
   try {
     const { stdout, stderr } = await run(path, args, { timeout: 60_000, env });
     said = stdout + stderr;
   } catch (error) {
-    const { code, killed } = error as { code?: unknown; killed?: boolean };
-    throw new Error(killed === true ? 'does not answer' : `does not run (${String(code ?? error)})`);
+    const { code, killed, stdout, stderr } = error as {
+      code?: unknown;
+      killed?: boolean;
+      stdout: string;
+      stderr: string;
+    };
+    if (code === expectedCode) said = stdout + stderr;
+    else throw new Error(killed === true ? 'does not answer' : `does not run (${String(code ?? error)})`);
   }
   const version = /(\d+\.\d+\.\d+)/.exec(said)?.[1];
   if (version === undefined) throw new Error('names no version');

@@ -133,8 +133,8 @@ class Search {
   }
 
   async #inspect(path: string, env: Record<string, string>): Promise<Omit<FoundPart, 'from'>> {
-    const { versionArguments, mustSay } = this.#part;
-    const { version, said } = await askVersion(path, versionArguments, { ...this.#env, ...env });
+    const { versionArguments, versionExitCode, mustSay } = this.#part;
+    const { version, said } = await askVersion(path, versionArguments, { ...this.#env, ...env }, versionExitCode);
     if (mustSay !== undefined && !said.includes(mustSay)) throw new Error(`is built without ${mustSay}`);
     return { path, version, env };
   }

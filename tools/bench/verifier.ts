@@ -1,0 +1,230 @@
+/** Verdicts a second of `/authorize`, against a bare node:http server that answers 200 with the same headers: one core each in turn. */
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { bundle } from '../build/bundle.ts';
+import { startControlPlane } from '../controlplane/control-plane.ts';
+import { type FoundPart, part } from '../parts/part.ts';
+import type { BenchOptions, Result } from './cluster.ts';
+import { median } from './median.ts';
+import { writeSealedTokens } from './sealed-tokens.ts';
+
+const run = promisify(execFile);
+
+const root = join(import.meta.dirname, '../..');
+const NAMESPACE = 'bench';
+const ENVIRONMENT = 'production';
+const AUDIENCE = 'ai-gateway';
+const TARGET = `/authorize?audience=${AUDIENCE}&scope=chat:write`;
+/** Distinct tokens that callers present. */
+const CALLERS = 1000;
+const SECONDS = 6;
+const CONNECTIONS = 64;
+/** The server has one core to itself, the caller and the control plane the other. */
+const SERVER_CORE = '0';
+const CALLER_CORE = '1';
+
+export async function verifierBench({ tokens = 1000, pairs = 5 }: BenchOptions): Promise<Result[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenwright-bench-'));
+  const plane = await startControlPlane({ workloads: false });
+  const children: Server[] = [];
+  try {
+    const kubectl = (input: string, ...args: string[]) =>
+      execFileSync('kubectl', ['--kubeconfig', plane.kubeconfig, ...args], { encoding: 'utf8', input });
+    for (const namespace of ['tokenwright-system', 'tokenwright-upstreams', NAMESPACE])
+      kubectl('', 'create', 'namespace', namespace);
+    kubectl('', 'apply', '-k', join(root, 'crds'));
+    kubectl('', 'wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s');
+    const { values, jwks } = await writeSealedTokens(plane.etcd, {
+      count: tokens,
+      namespace: NAMESPACE,
+      environment: ENVIRONMENT,
+      audience: AUDIENCE,
+      keep: CALLERS,
+    });
+    kubectl(JSON.stringify(publicKeys(jwks)), 'apply', '-f', '-');
+    kubectl(JSON.stringify(audience()), 'apply', '-f', '-');
+    const script = join(folder, 'caller.lua');
+    writeFileSync(script, callerScript(values), { mode: 0o600 });
+    await bundle(folder);
+    const verifier = (level: string) =>
+      Server.verifier(join(folder, 'tokenwright.js'), plane.kubeconfig, level, join(folder, `${level}.jsonl`));
+    const audited = await verifier('all');
+    const unaudited = await verifier('denials');
+    children.push(audited, unaudited);
+    const bare = await Server.bare(await headersOf(audited, values[0] ?? ''));
+    children.push(bare);
+    const wrk = await part('wrk');
+    const rates: Record<'bare' | 'unaudited' | 'audited', Measured[]> = { bare: [], unaudited: [], audited: [] };
+    // each seal is checked once, on first use
+    for (const server of [unaudited, audited]) await call(wrk, server, script, 3);
+    for (let pair = 0; pair < pairs; pair += 1) {
+      for (const [name, server] of Object.entries({ bare, unaudited, audited })) {
+        rates[name as keyof typeof rates].push(await call(wrk, server, script, SECONDS));
+      }
+      const [b, u, a] = [rates.bare.at(-1), rates.unaudited.at(-1), rates.audited.at(-1)].map((one) => one?.rate ?? 0);
+      console.error(
+        `pair ${pair + 1}: bare ${b?.toFixed(0)}/s, verifier ${a?.toFixed(0)}/s, without allowed ones on record ${u?.toFixed(0)}/s`,
+      );
+    }
+    return results(rates, audited.rssMB());
+  } finally {
+    for (const child of children) await child.stop();
+    await plane.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Measured {
+  rate: number;
+  /** Milliseconds. */
+  p99: number;
+}
+
+function results(rates: Record<'bare' | 'unaudited' | 'audited', Measured[]>, rssMB: number): Result[] {
+  const rateOf = (name: keyof typeof rates) => median(rates[name].map(({ rate }) => rate));
+  const ratios = (name: keyof typeof rates, against: keyof typeof rates) =>
+    rates[name].map(({ rate }, i) => rate / (rates[against][i]?.rate ?? Number.NaN));
+  const toBare = ratios('audited', 'bare');
+  const none = { ratio: null, against: null };
+  return [
+    {
+      name: 'verifier',
+      value: rateOf('audited'),
+      unit: 'requests/s',
+      ratio: median(toBare),
+      against: 'bare node:http',
+    },
+    { name: 'verifier.ratio-min', value: Math.min(...toBare), unit: 'ratio', ...none },
+    { name: 'verifier.ratio-max', value: Math.max(...toBare), unit: 'ratio', ...none },
+    { name: 'verifier.p99', value: median(rates.audited.map(({ p99 }) => p99)), unit: 'ms', ...none },
+    { name: 'verifier.bare', value: rateOf('bare'), unit: 'requests/s', ...none },
+    { name: 'verifier.bare.p99', value: median(rates.bare.map(({ p99 }) => p99)), unit: 'ms', ...none },
+    {
+      name: 'verifier.audit',
+      value: rateOf('audited'),
+      unit: 'requests/s',
+      ratio: median(ratios('audited', 'unaudited')),
+      against: 'without a record of each allowed call',
+    },
+    { name: 'verifier.memory', value: rssMB, unit: 'MB', ...none },
+  ];
+}
+
+class Server {
+  readonly #child;
+  readonly port: number;
+
+  private constructor(child: ReturnType<typeof spawn>, port: number) {
+    this.#child = child;
+    this.port = port;
+  }
+
+  static async verifier(script: string, kubeconfig: string, level: string, auditFile: string): Promise<Server> {
+    const flags = {
+      environment: ENVIRONMENT,
+      'bind-address': '127.0.0.1:0',
+      'metrics-bind-address': '127.0.0.1:0',
+      namespace: 'tokenwright-system',
+      kubeconfig,
+      'audit-log': auditFile,
+      'audit-level': level,
+      name: level,
+    };
+    const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+    return Server.#start([script, 'verifier', '--no-tls', ...args], {}, /"port":(\d+).*serving verdicts/);
+  }
+
+  static bare(headers: Record<string, string>): Promise<Server> {
+    return Server.#start(
+      [join(import.meta.dirname, 'bare-server.ts')],
+      { BARE_HEADERS: JSON.stringify(headers) },
+      /^(\d+)$/,
+    );
+  }
+
+  static async #start(args: string[], env: Record<string, string>, ready: RegExp): Promise<Server> {
+    const options = {
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'],
+    };
+    const child = spawn('taskset', ['-c', SERVER_CORE, process.execPath, ...args], options);
+    const port = await new Promise<number>((resolve, reject) => {
+      const said: string[] = [];
+      for (const input of [child.stdout, child.stderr]) {
+        createInterface({ input }).on('line', (line) => {
+          const found = ready.exec(line)?.[1];
+          if (found) resolve(Number(found));
+          else if (said.length < 50) said.push(line);
+        });
+      }
+      child.once('exit', () => reject(new Error(`the server ended: ${said.join('\n')}`)));
+    });
+    return new Server(child, port);
+  }
+
+  rssMB(): number {
+    const kB = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))?.[1];
+    return Number(kB) / 1024;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGTERM');
+    await once(this.#child, 'exit');
+  }
+}
+
+/** Calls as fast as it can, each time with another token. Any answer but 200 ends the bench. */
+async function call(wrk: FoundPart, { port }: Server, script: string, seconds: number): Promise<Measured> {
+  const args = [
+    '-t1',
+    `-c${CONNECTIONS}`,
+    `-d${seconds}s`,
+    '--latency',
+    '-s',
+    script,
+    `http://127.0.0.1:${port}${TARGET}`,
+  ];
+  const { stdout } = await run('taskset', ['-c', CALLER_CORE, wrk.path, ...args], {
+    env: { ...process.env, ...wrk.env },
+  });
+  const rate = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1];
+  const [, p99, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout) ?? [];
+  if (/Non-2xx|Socket errors/.test(stdout) || !rate || !p99) throw new Error(`unexpected answers:\n${stdout}`);
+  return { rate: Number(rate), p99: Number(p99) * (unit === 's' ? 1000 : unit === 'us' ? 0.001 : 1) };
+}
+
+function callerScript(values: readonly string[]): string {
+  return [
+    `local tokens = {${values.map((value) => JSON.stringify(value)).join(',')}}`,
+    'local next = 0',
+    'request = function()',
+    '  next = next % #tokens + 1',
+    '  return wrk.format("GET", nil, { Authorization = "Bearer " .. tokens[next] })',
+    'end',
+  ].join('\n');
+}
+
+/** Those of a real answer; node:http adds the rest to both. */
+async function headersOf({ port }: Server, value: string): Promise<Record<string, string>> {
+  const answer = await fetch(`http://127.0.0.1:${port}${TARGET}`, { headers: { authorization: `Bearer ${value}` } });
+  if (answer.status !== 200) throw new Error(`the verifier answers ${answer.status}: ${await answer.text()}`);
+  return Object.fromEntries(
+    [...answer.headers].filter(([name]) => !['date', 'connection', 'keep-alive'].includes(name)),
+  );
+}
+
+function publicKeys(jwks: string) {
+  const metadata = { name: 'tokenwright-seal-public-keys', namespace: 'tokenwright-system' };
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'jwks.json': jwks } };
+}
+
+function audience() {
+  const spec = { environments: [ENVIRONMENT] };
+  return { apiVersion: 'tokenwright.dev/v1alpha1', kind: 'TokenAudience', metadata: { name: AUDIENCE }, spec };
+}
