@@ -6,16 +6,34 @@ import { expect, it } from 'vitest';
 const run = promisify(execFile);
 const main = join(import.meta.dirname, '../../tools/bench/main.ts');
 
-it('measures the throughput of the operator', async () => {
-  const { stdout } = await run(process.execPath, [main, 'operator-throughput', '--tokens=20', '--pairs=1', '--json']);
-  const results = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  for (const result of results) expect(Object.keys(result)).toEqual(['name', 'value', 'unit', 'ratio', 'against']);
-  expect(results[0]).toMatchObject({ name: 'operator-throughput', unit: 'tokens/s', against: 'bare client' });
-  expect(results[0].value).toBeGreaterThan(0);
-  expect(results[0].ratio).toBeGreaterThan(0);
+/** By name. */
+async function results(...args: string[]) {
+  const { stdout } = await run(process.execPath, [main, ...args, '--json']);
+  const lines = stdout.trim().split('\n');
+  const all = lines.map((line): Record<string, string | number | null> => JSON.parse(line));
+  for (const result of all) expect(Object.keys(result)).toEqual(['name', 'value', 'unit', 'ratio', 'against']);
+  return Object.fromEntries(all.map((result) => [result.name, result]));
+}
+
+it('measures the throughput of the operator, and counts what one issue costs', async () => {
+  const found = await results('operator-throughput', '--tokens=20', '--pairs=1');
+  const against = 'bare client';
+  expect(found['operator-throughput']).toMatchObject({ unit: 'tokens/s', against });
+  expect(found['operator-throughput']?.value).toBeGreaterThan(0);
+  expect(found['operator-throughput']?.ratio).toBeGreaterThan(0);
+  expect(found['operator-throughput.cpu']).toMatchObject({ unit: 'ms/token', against });
+  expect(found['operator-throughput.writes-per-issue.apitokens/status']).toMatchObject({ value: 2 });
+  expect(found['operator-throughput.writes-per-issue.secrets']).toMatchObject({ value: 1 });
+  expect(found['operator-throughput.writes-per-issue']?.value).toBeLessThanOrEqual(4);
+});
+
+it('measures the memory of the operator, and its CPU at rest', async () => {
+  const found = await results('operator-memory', '--tokens=20');
+  expect(found['operator-memory']).toMatchObject({ unit: 'MB' });
+  expect(found['operator-memory']?.value).toBeGreaterThan(40);
+  expect(found['operator-memory.unrelated-secrets']).toMatchObject({ unit: 'MB', against: 'without them' });
+  expect(found['operator-memory.unrelated-secrets']?.ratio).toBeGreaterThan(0.5);
+  expect(found['operator-memory.idle-cpu']).toMatchObject({ unit: '% of a core' });
 });
 
 it('lists the benches when it does not know the name', async () => {

@@ -1,10 +1,9 @@
 /** What the benches share: a control plane, the operator as a process of the chart's ServiceAccount, and a bare client. */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+import { parse } from 'yaml';
 import { API_TOKENS, type ApiToken } from '../../src/api/apitoken.ts';
 import { ApiServerClient } from '../../src/kube/client.ts';
 import { ClusterConnection } from '../../src/kube/connection.ts';
@@ -12,6 +11,7 @@ import { loadKubeConfig } from '../../src/kube/kubeconfig.ts';
 import type { KubeObject, ResourceType } from '../../src/ports.ts';
 import { bundle } from '../build/bundle.ts';
 import { startControlPlane } from '../controlplane/control-plane.ts';
+import { cpuSecondsOf, OPERATOR_NAMESPACE, Operator } from './operator.ts';
 
 export interface Result {
   name: string;
@@ -27,7 +27,7 @@ export interface BenchOptions {
 }
 
 export const IN_FLIGHT = 16;
-const OWN = 'tokenwright-system';
+const SERVER_PROCESSES = ['etcd', 'kube-apiserver', 'kube-controller-manager'] as const;
 const root = join(import.meta.dirname, '../..');
 
 export const SECRETS: ResourceType = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
@@ -44,6 +44,8 @@ export interface Bench {
   admin: ApiServerClient;
   /** The operator's ServiceAccount. */
   bare: ApiServerClient;
+  /** CPU that the control plane has used. */
+  serverCpuSeconds(): number;
   namespace(name: string): Promise<void>;
   operator(namespace: string | undefined): Operator;
 }
@@ -69,7 +71,7 @@ export async function withCluster<T>(use: (bench: Bench) => Promise<T>): Promise
     kubectl('wait', '--for=condition=Established', 'crd/apitokens.tokenwright.dev', '--timeout=30s');
     kubectl('apply', '-k', join(root, 'deploy/admission'));
     kubectl('apply', '-k', join(root, 'deploy/rbac'));
-    const token = kubectl('create', 'token', 'tokenwright-operator', '-n', OWN, '--duration=4h');
+    const token = kubectl('create', 'token', 'tokenwright-operator', '-n', OPERATOR_NAMESPACE, '--duration=4h');
     const kubeconfig = join(folder, 'kubeconfig');
     const config = {
       apiVersion: 'v1',
@@ -81,6 +83,7 @@ export async function withCluster<T>(use: (bench: Bench) => Promise<T>): Promise
     };
     writeFileSync(kubeconfig, JSON.stringify(config), { mode: 0o600 });
     await bundle(folder);
+    const nodeOptions = chartNodeOptions();
     const open = async (path: string) => {
       const connection = await ClusterConnection.open(loadKubeConfig({ kubeconfig: path }), 'bench');
       connections.push(connection);
@@ -90,9 +93,13 @@ export async function withCluster<T>(use: (bench: Bench) => Promise<T>): Promise
     return await use({
       admin,
       bare: await open(kubeconfig),
+      serverCpuSeconds: () => {
+        const pids = SERVER_PROCESSES.map((name) => plane.pid(name)).filter((pid) => pid !== undefined);
+        return pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+      },
       namespace: async (name) => void (await admin.create(NAMESPACES, { metadata: { name } })),
       operator: (namespace) => {
-        const operator = new Operator(join(folder, 'tokenwright.js'), kubeconfig, namespace);
+        const operator = new Operator(join(folder, 'tokenwright.js'), { kubeconfig, namespace, nodeOptions });
         running.push(operator);
         return operator;
       },
@@ -105,78 +112,19 @@ export async function withCluster<T>(use: (bench: Bench) => Promise<T>): Promise
   }
 }
 
-export class Operator {
-  readonly #child;
-  readonly #exited: Promise<unknown>;
-  #head = '';
-  #port: string | undefined;
-  #leadingAt: number | undefined;
-
-  constructor(script: string, kubeconfig: string, namespace: string | undefined) {
-    const flags = ['--metrics-bind-address=127.0.0.1:0', `--namespace=${OWN}`, `--kubeconfig=${kubeconfig}`];
-    if (namespace !== undefined) flags.push(`--watch-namespace=${namespace}`);
-    this.#child = spawn(process.execPath, [script, 'operator', ...flags], {
-      env: { PATH: process.env.PATH, NODE_OPTIONS: '--max-semi-space-size=4' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    this.#exited = once(this.#child, 'exit');
-    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (this.#leadingAt !== undefined) return;
-      this.#head += text;
-      this.#port ??= /"port":(\d+).*serving metrics/.exec(this.#head)?.[1];
-      if (/"leading"/.test(this.#head)) this.#leadingAt = performance.now();
-    });
-  }
-
-  get pid(): number {
-    return this.#child.pid ?? 0;
-  }
-
-  /** When it began to lead, by performance.now(). */
-  async leading(): Promise<number> {
-    const deadline = performance.now() + 60_000;
-    while (this.#leadingAt === undefined) {
-      this.check();
-      if (performance.now() > deadline) throw new Error(`the operator does not lead: ${this.#head.slice(-2000)}`);
-      await wait(5);
-    }
-    return this.#leadingAt;
-  }
-
-  check(): void {
-    if (this.#child.exitCode !== null) throw new Error(`the operator ended: ${this.#head.slice(-2000)}`);
-  }
-
-  /** Successful writes by resource; throws on refused ones. */
-  async writes(): Promise<Record<string, number>> {
-    const text = await (await fetch(`http://127.0.0.1:${this.#port}/metrics`)).text();
-    const counts: Record<string, number> = {};
-    for (const line of text.split('\n').filter((one) => one.startsWith('tokenwright_api_calls_total{'))) {
-      const label = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(line)?.[1] ?? '';
-      if (!['create', 'update', 'apply', 'patch', 'delete'].includes(label('verb'))) continue;
-      const resource = label('resource');
-      if (/leases|configmaps/.test(resource)) continue;
-      if (!label('code').startsWith('2')) throw new Error(`unexpected answer to the operator: ${line}`);
-      counts[resource] = (counts[resource] ?? 0) + Number(line.slice(line.lastIndexOf(' ') + 1));
-    }
-    return counts;
-  }
-
-  async stop(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM');
-    await this.#exited;
-  }
-
-  rssMB(): number {
-    const kB = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1];
-    return Number(kB) / 1024;
-  }
-
-  /** CPU used so far; a tick is 10 ms on Linux. */
-  cpuSeconds(): number {
-    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  }
+/** The chart's, with the heap as large as in one of its pods: here a percentage would be one of the machine's memory. */
+function chartNodeOptions(): string {
+  const text = readFileSync(join(root, 'charts/tokenwright/values.yaml'), 'utf8');
+  const { nodeOptions, resources }: { nodeOptions: string; resources: { limits: { memory: string } } } =
+    parse(text).operator;
+  const limit = /^(\d+)Mi$/.exec(resources.limits.memory)?.[1];
+  const inPod = nodeOptions.replace(
+    /--max-old-space-size-percentage=(\d+)/,
+    (_, share) => `--max-old-space-size=${Math.floor((Number(limit) * Number(share)) / 100)}`,
+  );
+  if (limit === undefined || inPod === nodeOptions)
+    throw new Error('the chart says in another way how large the heap is');
+  return inPod;
 }
 
 export async function inParallel(count: number, work: (index: number) => Promise<unknown>): Promise<void> {

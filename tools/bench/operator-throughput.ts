@@ -11,6 +11,7 @@ import {
   SECRETS,
   withCluster,
 } from './cluster.ts';
+import type { Calls } from './operator.ts';
 
 interface Template {
   next: ApiToken;
@@ -19,66 +20,120 @@ interface Template {
   event: EventObject;
 }
 
+interface Run {
+  /** Tokens a second. */
+  rate: number;
+  /** Milliseconds of a core for each token: of the control plane, of who writes, and of who watches. */
+  cpu: number;
+}
+
+interface OperatorRun extends Run, Calls {
+  /** Of the operator alone. */
+  operatorCpu: number;
+}
+
 export function operatorThroughput({ tokens = 1000, pairs = 5 }: BenchOptions): Promise<Result[]> {
   return withCluster(async (bench) => {
-    // also makes the seal keys, whose writes belong to no token
-    const template = (await ours(bench, 'warm-up', 5, true)).template;
-    if (template === undefined) throw new Error('no template');
-    const ratios: number[] = [];
-    const oursRates: number[] = [];
-    const bareRates: number[] = [];
-    let perIssue: Record<string, number> = {};
+    const template = await warmUp(bench);
+    const runs: { ours: OperatorRun; bare: Run }[] = [];
     for (let pair = 0; pair < pairs; pair += 1) {
-      const run = await ours(bench, `ours-${pair}`, tokens, false);
-      const bareRate = await bareRun(bench, `bare-${pair}`, tokens, template, run.writes.events ?? 0);
-      oursRates.push(run.rate);
-      bareRates.push(bareRate);
-      ratios.push(run.rate / bareRate);
-      perIssue = run.writes;
+      const ours = await operatorRun(bench, `ours-${pair}`, tokens);
+      const bare = await bareRun(bench, `bare-${pair}`, tokens, template, ours.writes.events ?? 0);
+      runs.push({ ours, bare });
       console.error(
-        `pair ${pair + 1}: ${run.rate.toFixed(0)}/s, bare ${bareRate.toFixed(0)}/s; writes ${JSON.stringify(run.writes)}`,
+        `pair ${pair + 1}: ${ours.rate.toFixed(0)}/s, bare ${bare.rate.toFixed(0)}/s; ` +
+          `CPU ${ours.cpu.toFixed(1)} ms, bare ${bare.cpu.toFixed(1)} ms`,
       );
     }
-    const total = Object.values(perIssue).reduce((sum, count) => sum + count, 0);
-    const none = { ratio: null, against: null };
-    return [
-      {
-        name: 'operator-throughput',
-        value: median(oursRates),
-        unit: 'tokens/s',
-        ratio: median(ratios),
-        against: 'bare client',
-      },
-      { name: 'operator-throughput.bare', value: median(bareRates), unit: 'tokens/s', ...none },
-      { name: 'operator-throughput.ratio-min', value: Math.min(...ratios), unit: 'ratio', ...none },
-      { name: 'operator-throughput.ratio-max', value: Math.max(...ratios), unit: 'ratio', ...none },
-      // until the last is Ready: the recorder writes Events at 25/s after a burst of 100, so some come later
-      { name: 'operator-throughput.writes-per-issue', value: total / tokens, unit: 'writes', ...none },
-      ...Object.entries(perIssue).map(([resource, count]) => ({
-        name: `operator-throughput.writes-per-issue.${resource}`,
-        value: count / tokens,
-        unit: 'writes',
-        ...none,
-      })),
-    ];
+    return report(runs, tokens);
   });
 }
 
-async function ours({ admin, namespace, operator }: Bench, name: string, tokens: number, keep: boolean) {
+function report(runs: { ours: OperatorRun; bare: Run }[], tokens: number): Result[] {
+  const name = 'operator-throughput';
+  const ratios = runs.map(({ ours, bare }) => ours.rate / bare.rate);
+  const of = (read: (run: (typeof runs)[number]) => number) => median(runs.map(read));
+  const plain = (suffix: string, value: number, unit: string): Result => ({
+    name: `${name}.${suffix}`,
+    value,
+    unit,
+    ratio: null,
+    against: null,
+  });
+  const against = 'bare client';
+  const perIssue = (suffix: string, counts: Record<string, number> = {}) => [
+    plain(suffix, Object.values(counts).reduce((sum, count) => sum + count, 0) / tokens, 'calls'),
+    ...Object.entries(counts).map(([resource, count]) => plain(`${suffix}.${resource}`, count / tokens, 'calls')),
+  ];
+  const last = runs.at(-1)?.ours;
+  return [
+    { name, value: of(({ ours }) => ours.rate), unit: 'tokens/s', ratio: median(ratios), against },
+    plain(
+      'bare',
+      of(({ bare }) => bare.rate),
+      'tokens/s',
+    ),
+    plain('ratio-min', Math.min(...ratios), 'ratio'),
+    plain('ratio-max', Math.max(...ratios), 'ratio'),
+    // steadier than the rates on a machine that others use too
+    {
+      name: `${name}.cpu`,
+      value: of(({ ours }) => ours.cpu),
+      unit: 'ms/token',
+      ratio: of(({ ours, bare }) => ours.cpu / bare.cpu),
+      against,
+    },
+    plain(
+      'cpu.operator',
+      of(({ ours }) => ours.operatorCpu),
+      'ms/token',
+    ),
+    // until the last is Ready: the recorder writes Events at 25/s after a burst of 100, so some come later
+    ...perIssue('writes-per-issue', last?.writes),
+    ...perIssue('reads-per-issue', last?.reads),
+  ];
+}
+
+/** Also makes the seal keys, whose writes belong to no token. */
+async function warmUp({ admin, namespace, operator }: Bench): Promise<Template> {
+  const name = 'warm-up';
   await namespace(name);
+  await createTokens(admin, name, 5);
+  const watch = follow(admin, name, 5);
+  const process = operator(name);
+  await watch.done;
+  await process.stop(); // writes the Events that wait
+  return templateOf(admin, name, watch.first);
+}
+
+async function operatorRun(bench: Bench, name: string, tokens: number): Promise<OperatorRun> {
+  const { admin } = bench;
+  await bench.namespace(name);
   await createTokens(admin, name, tokens);
   const watch = follow(admin, name, tokens);
-  const process = operator(name);
+  const process = bench.operator(name);
   try {
     const began = await process.leading();
+    const before = { operator: process.cpuSeconds(), others: othersCpuSeconds(bench) };
     const ended = await watch.done;
-    const writes = await process.writes();
-    const rate = (tokens * 1000) / (ended - began);
-    await process.stop(); // writes the Events that wait
-    return { rate, writes, template: keep ? await templateOf(admin, name, watch.first) : undefined };
+    const operator = process.cpuSeconds() - before.operator;
+    const others = othersCpuSeconds(bench) - before.others;
+    const calls = await process.calls();
+    return {
+      rate: (tokens * 1000) / (ended - began),
+      cpu: ((operator + others) * 1000) / tokens,
+      operatorCpu: (operator * 1000) / tokens,
+      ...calls,
+    };
   } finally {
     watch.stop();
+    await process.stop();
   }
+}
+
+function othersCpuSeconds(bench: Bench): number {
+  const { user, system } = process.cpuUsage();
+  return bench.serverCpuSeconds() + (user + system) / 1e6;
 }
 
 async function templateOf(admin: Bench['admin'], namespace: string, first: Map<string, ApiToken>): Promise<Template> {
@@ -91,18 +146,14 @@ async function templateOf(admin: Bench['admin'], namespace: string, first: Map<s
   return { next, current, secret: secret as unknown as Record<string, unknown>, event };
 }
 
-/** Sends only as many Events as the operator had sent when its last token was Ready: the same writes. */
-async function bareRun(
-  bench: Bench,
-  name: string,
-  tokens: number,
-  template: Template,
-  events: number,
-): Promise<number> {
+/** Watched like the operator. Sends only as many Events as the operator had sent when its last token was Ready. */
+async function bareRun(bench: Bench, name: string, tokens: number, template: Template, events: number): Promise<Run> {
   await bench.namespace(name);
   const made = await createTokens(bench.admin, name, tokens);
+  const watch = follow(bench.admin, name, tokens);
   const { bare } = bench;
   const { metadata } = template.secret as { metadata: Record<string, unknown> };
+  const before = othersCpuSeconds(bench);
   const began = performance.now();
   await inParallel(tokens, async (index) => {
     const token = made[index];
@@ -122,7 +173,10 @@ async function bareRun(
     const regarding = { ...template.event.regarding, namespace: name, name: own, uid };
     await bare.create(EVENTS, { ...template.event, metadata: { name: `${own}.bench`, namespace: name }, regarding });
   });
-  return (tokens * 1000) / (performance.now() - began);
+  const ended = performance.now();
+  await watch.done;
+  const cpu = ((othersCpuSeconds(bench) - before) * 1000) / tokens;
+  return { rate: (tokens * 1000) / (ended - began), cpu };
 }
 
 function median(values: number[]): number {
