@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { VersionRecord } from '../../../src/domain/seal.ts';
 import { digestOf, type ParsedValue } from '../../../src/domain/value.ts';
 import { OUTCOMES } from '../../../src/domain/verdict/outcome.ts';
+import type { Route } from '../../../src/domain/verdict/route.ts';
 import { judged, NOW, parsed, type TokenFacts, type World } from './world.ts';
 
 const ENVIRONMENTS = ['production', 'staging'];
@@ -57,7 +58,7 @@ const worlds: fc.Arbitrary<World> = fc.record({
   environment,
   audience: fc.record({
     environments: mostly(['production'], ['staging'], ENVIRONMENTS),
-    routes: fc.constant([{ methods: ['POST'], path: '/v1/chat', scopes: ['chat:write'] }]),
+    routes: fc.constant<Route[]>([{ methods: ['POST'], path: '/v1/chat', scopes: ['chat:write'] }]),
   }),
   value: fc.oneof(
     { weight: 9, arbitrary: fc.tuple(values, environment).map(([text, of]): ParsedValue => parsed(text, of)) },
@@ -68,7 +69,7 @@ const worlds: fc.Arbitrary<World> = fc.record({
   ),
   tokens: fc.oneof(
     { weight: 12, arbitrary: fc.array(tokens, { minLength: 1, maxLength: 2 }) },
-    { weight: 1, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: fc.constant<TokenFacts[]>([]) },
   ),
   needs: fc.record({
     audience: fc.constantFrom('ai-gateway', 'search'),
