@@ -1,0 +1,36 @@
+/** Where the commands of the documentation are run. One that is in no table and that no program of ours takes fails the tests. */
+
+export interface Place {
+  file: string;
+  /** In these words. */
+  says: string;
+}
+
+/** Run by another test or script. */
+export const ELSEWHERE: Readonly<Record<string, Place>> = {
+  'npm run demo': { file: 'test/tools/demo.test.ts', says: 'tools/demo/demo.ts' },
+  'kubectl apply -k deploy/': { file: 'test/install/cluster.test.ts', says: "kubectl('apply', '-k', deploy)" },
+  'npm test': { file: '.ci/run', says: 'npm test' },
+};
+
+const BY_THE_KEYS = { file: 'test/reconcile/seal-keys/seal-keys.test.ts' };
+
+/** Tried with --dry-run=server, since all operators under test share what they change; done in earnest by another test. */
+export const TRIED: Readonly<Record<string, Place>> = {
+  'kubectl -n tokenwright-system annotate secret tokenwright-seal-keys --overwrite tokenwright.dev/rotate-requested-at="$(date -u +%FT%TZ)"':
+    { ...BY_THE_KEYS, says: "annotate('rotate-requested-at'" },
+  'kubectl -n tokenwright-system annotate secret tokenwright-seal-keys --overwrite tokenwright.dev/distrust-keys="$KEY_ID"':
+    { ...BY_THE_KEYS, says: "annotate('distrust-keys'" },
+};
+
+/** What is run as it stands. */
+const PROGRAMS = ['kubectl', 'tokenwright'];
+
+export function isRun(command: string): boolean {
+  return PROGRAMS.includes(command.split(' ')[0] ?? '') || command in ELSEWHERE;
+}
+
+/** What the documentation leaves to its readers. */
+export const VARIABLES: Readonly<Record<string, string>> = {
+  KEY_ID: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+};
