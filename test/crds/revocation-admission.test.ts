@@ -168,18 +168,21 @@ describe('a ClusterTokenRevocation of everything', () => {
 });
 
 describe('a Lease', () => {
-  const OWN = 'name the Lease of a verifier tokenwright-verifier-<name>, since verifiers write no others';
-  it('of another is not written by a verifier, whatever RBAC says', async () => {
-    const verifier = admin.as({ ...VERIFIER, pod: 'verifier-0' });
-    const theirs = `tokenwright-operator-${revocations.run}`;
-    expectOk(await admin.create(LEASES, { metadata: { name: theirs } }));
-    const take = { spec: { holderIdentity: 'verifier' } };
-    expect(sentences(await verifier.create(LEASES, { metadata: { name: `${theirs}-2` } }))).toEqual([OWN]);
-    expect(sentences(await verifier.mergePatch(`${LEASES}/${theirs}`, take))).toEqual([OWN]);
-    expect(sentences(await verifier.delete(`${LEASES}/${theirs}`))).toEqual([OWN]);
-    const mine = `tokenwright-verifier-${revocations.run}`;
-    expect(sentences(await verifier.create(LEASES, { metadata: { name: mine } }))).toEqual([]);
-    expect(sentences(await verifier.mergePatch(`${LEASES}/${mine}`, take))).toEqual([]);
-    for (const name of [theirs, mine]) expectOk(await admin.delete(`${LEASES}/${name}`));
+  const own = (name: string) => [`name the Lease of a verifier tokenwright-verifier-${name}, since it writes no other`];
+  const POD = `pod-${process.pid}`;
+  it.each([
+    ["the operators'", 'tokenwright-operator', POD, own(POD)],
+    ["another verifier's", `tokenwright-verifier-other-${POD}`, POD, own(POD)],
+    ["the operators', with a token of no pod", 'tokenwright-operator', undefined, own('<name>')],
+    ['its own', `tokenwright-verifier-${POD}`, POD, []],
+    ['its own, with a token of no pod', `tokenwright-verifier-outside-${POD}`, undefined, []],
+  ])('is written by a verifier or not: %s', async (_, name, pod, says) => {
+    const verifier = admin.as({ ...VERIFIER, ...(pod !== undefined && { pod }) });
+    const at = `${LEASES}/${name}`;
+    expect(sentences(await verifier.create(LEASES, { metadata: { name } }))).toEqual(says);
+    if (says.length > 0) expectOk(await admin.create(LEASES, { metadata: { name } }));
+    expect(sentences(await verifier.mergePatch(at, { spec: { holderIdentity: 'x' } }))).toEqual(says);
+    expect(sentences(await verifier.delete(at))).toEqual(says);
+    if (says.length > 0) expectOk(await admin.delete(at));
   });
 });
