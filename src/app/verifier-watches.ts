@@ -131,12 +131,15 @@ export class VerifierWatches {
   }
 
   /** Reads an ApiToken anew, whatever its watch says. */
-  async refresh({ namespace, name, uid }: IndexedToken): Promise<void> {
+  async refresh(token: IndexedToken): Promise<void> {
+    const { namespace, name, uid } = token;
     try {
-      this.#take(await this.#options.client.get(API_TOKENS, { namespace, name }), uid);
+      const read = await this.#options.client.get(API_TOKENS, { namespace, name });
+      this.#take(read);
+      if (read.metadata.uid !== uid) this.#gone(token);
     } catch (error) {
-      // its watch will say so too
       if (!(error instanceof KubeError && error.reason === 'NotFound')) throw error;
+      this.#gone(token);
     }
   }
 
@@ -146,11 +149,11 @@ export class VerifierWatches {
     for (const token of await this.#options.client.list(API_TOKENS, { fieldSelector, signal })) this.#take(token);
   }
 
-  /** By way of the reflector, which knows what is newer. */
-  #take(token: ApiToken, expectedUID = token.metadata.uid): void {
+  /** By way of the reflector, which knows what is newer, and whose watch does not tell of it again. */
+  #take(token: ApiToken): void {
     this.#tokens.observe(token as unknown as IndexedToken);
     const held = this.#tokens.get(`${token.metadata.namespace}/${token.metadata.name}`);
-    if (held?.uid === expectedUID) this.#put(held);
+    if (held) this.#put(held);
   }
 
   #put(token: IndexedToken): void {

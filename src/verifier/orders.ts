@@ -1,9 +1,11 @@
 /**
  * The revocations that are not sealed yet, and whom they reach. An order is in force from when it is seen until the status of each ApiToken
- * that it reached says that it was carried out: so it does not matter whether the order's watch or the ApiTokens' is the slower one.
+ * that it reached says that it was carried out: so it does not matter whether the order's watch or the ApiTokens' is the slower one. One that
+ * is first seen when it is sealed counts while its label says that somebody may have missed it.
  *
  * Who is reached is found out when an order or an ApiToken changes, so that a verdict costs one look-up whatever orders there are.
  */
+import { PENDING_LABEL } from '../api/names.ts';
 import { matches, type Order, orderOf, type Reach, type Revocation, reachOf, strikes } from '../domain/revocation.ts';
 import type { VersionRecord } from '../domain/seal.ts';
 import type { IndexedToken } from './indexed-token.ts';
@@ -15,6 +17,8 @@ interface Standing {
   revocation: Revocation;
   /** Reached, and not known to have carried it out. */
   tokens: Map<string, IndexedToken>;
+  /** UIDs of those of them that are reached only because the labels of their namespace are not known. */
+  guessed: Set<string>;
   /** Sealed or gone: it reaches nobody new. */
   closed: boolean;
 }
@@ -23,7 +27,7 @@ export interface OrdersOptions {
   index: TokenIndex;
   /** Undefined where they are not known yet. */
   namespaceLabels(namespace: string): Readonly<Record<string, string>> | undefined;
-  /** Reads an ApiToken anew into the index, whatever its watch says. */
+  /** Reads an ApiToken anew into the index, whatever its watch says, or takes it out if it is gone. Rejects where that is not known. */
   refresh(token: IndexedToken): Promise<void>;
   /** Told once for each order, when it is in force here. */
   onForce(revocation: Revocation): void;
@@ -31,6 +35,8 @@ export interface OrdersOptions {
 
 /** After an order is sealed, how long the watch of ApiTokens is waited for before each of them is read. Milliseconds. */
 const LAG = 1000;
+/** Orders remembered as done, so that a list that was under way meanwhile does not bring them back. */
+const DONE = 10_000;
 
 const EVERYWHERE = '';
 
@@ -41,6 +47,8 @@ export class Orders {
   readonly #byNamespace = new Map<string, Map<string, Standing>>();
   /** By UID of an ApiToken. */
   readonly #hits = new Map<string, Set<Standing>>();
+  /** By UID, oldest first: sealed or gone, for good. */
+  readonly #done = new Set<string>();
 
   constructor(options: OrdersOptions) {
     this.#options = options;
@@ -60,33 +68,21 @@ export class Orders {
 
   /** A revocation as it is now. */
   put(revocation: Revocation): void {
-    const { uid } = revocation.metadata;
-    const known = this.#byUID.get(uid);
+    const { uid, labels } = revocation.metadata;
     const sealed = revocation.status?.sealed === true;
-    if (known === undefined && sealed) return;
-    if (known !== undefined) {
-      if (sealed) this.#close(known);
-      return;
+    const known = this.#byUID.get(uid);
+    if (known === undefined && !this.#done.has(uid) && (!sealed || labels?.[PENDING_LABEL] !== undefined)) {
+      this.#stand(revocation, sealed);
+    } else if (known && sealed) {
+      this.#close(known, LAG);
     }
-    const standing: Standing = {
-      order: orderOf(revocation),
-      reach: reachOf(revocation),
-      revocation,
-      tokens: new Map(),
-      closed: false,
-    };
-    this.#byUID.set(uid, standing);
-    const place = standing.reach.namespace ?? EVERYWHERE;
-    const others = this.#byNamespace.get(place) ?? new Map<string, Standing>();
-    this.#byNamespace.set(place, others.set(uid, standing));
-    for (const token of this.#within(standing.reach)) this.#meet(standing, token);
-    this.#options.onForce(revocation);
   }
 
   /** A revocation that is no more. A finalizer held it until it was sealed. */
   remove(uid: string): void {
     const known = this.#byUID.get(uid);
-    if (known) this.#close(known);
+    if (known) this.#close(known, LAG);
+    else this.#forget(uid);
   }
 
   /** To be told of every ApiToken that is put into the index. */
@@ -106,8 +102,25 @@ export class Orders {
   /** Its labels may be others than before. */
   namespaceChanged(namespace: string): void {
     for (const standing of this.#byNamespace.get(EVERYWHERE)?.values() ?? []) {
-      for (const token of this.#options.index.inNamespace(namespace)) this.#meet(standing, token);
+      for (const token of this.#options.index.inNamespace(namespace)) {
+        const isGuess = standing.guessed.delete(token.uid);
+        if (!this.#meet(standing, token) && isGuess) this.#release(standing, token);
+      }
     }
+  }
+
+  #stand(revocation: Revocation, sealed: boolean): void {
+    const order = orderOf(revocation);
+    const reach = reachOf(revocation);
+    const standing: Standing = { order, reach, revocation, tokens: new Map(), guessed: new Set(), closed: false };
+    this.#byUID.set(order.uid, standing);
+    const place = reach.namespace ?? EVERYWHERE;
+    const others = this.#byNamespace.get(place) ?? new Map<string, Standing>();
+    this.#byNamespace.set(place, others.set(order.uid, standing));
+    for (const token of this.#within(reach)) this.#meet(standing, token);
+    if (!sealed || standing.tokens.size > 0) this.#options.onForce(revocation);
+    // the ApiTokens were written before it was sealed: there is nothing to wait for
+    if (sealed) this.#close(standing, 0);
   }
 
   #within({ namespace, match }: Reach): Iterable<IndexedToken> {
@@ -116,15 +129,19 @@ export class Orders {
     return match.tokenID === undefined ? index.all() : index.find(match.tokenID);
   }
 
-  #meet(standing: Standing, token: IndexedToken): void {
+  /** Whether it is reached, and has yet to carry it out. */
+  #meet(standing: Standing, token: IndexedToken): boolean {
     const { order, reach } = standing;
-    if (token.handledRevocations.includes(order.uid) || !this.#matches(reach, token)) return;
+    const reached = !token.handledRevocations.includes(order.uid) && this.#matches(reach, token);
+    if (!reached) return false;
+    if (reached === 'perhaps') standing.guessed.add(token.uid);
     standing.tokens.set(token.uid, token);
     this.#hits.set(token.uid, (this.#hits.get(token.uid) ?? new Set()).add(standing));
+    return true;
   }
 
   /** A namespace whose labels are not known yet is reached: better a minute too long than an instant too short. */
-  #matches(reach: Reach, token: IndexedToken): boolean {
+  #matches(reach: Reach, token: IndexedToken): boolean | 'perhaps' {
     const { namespace, name, tokenID, subject, metadata } = token;
     const target = {
       namespace,
@@ -137,18 +154,18 @@ export class Orders {
     const labels = this.#options.namespaceLabels(namespace);
     if (labels !== undefined || reach.match.namespaces === undefined) return matches(reach, target, labels);
     const { namespaces: _, ...match } = reach.match;
-    return Object.keys(match).length === 0 || matches({ ...reach, match }, target, labels);
+    return (Object.keys(match).length === 0 || matches({ ...reach, match }, target, labels)) && 'perhaps';
   }
 
-  #close(standing: Standing): void {
+  #close(standing: Standing, lag: number): void {
     if (standing.closed) return;
     standing.closed = true;
     const place = standing.reach.namespace ?? EVERYWHERE;
     const others = this.#byNamespace.get(place);
     others?.delete(standing.order.uid);
     if (others?.size === 0) this.#byNamespace.delete(place);
-    if (standing.tokens.size === 0) this.#byUID.delete(standing.order.uid);
-    else setTimeout(() => void this.#chase(standing), LAG).unref();
+    if (standing.tokens.size === 0) this.#forget(standing.order.uid);
+    else setTimeout(() => void this.#chase(standing), lag).unref();
   }
 
   /** What the watch has not shown by now is read, one at a time. What then does not say that it carried the order out, was not meant. */
@@ -166,9 +183,16 @@ export class Orders {
 
   #release(standing: Standing, token: IndexedToken): void {
     standing.tokens.delete(token.uid);
+    standing.guessed.delete(token.uid);
     const hits = this.#hits.get(token.uid);
     hits?.delete(standing);
     if (hits?.size === 0) this.#hits.delete(token.uid);
-    if (standing.closed && standing.tokens.size === 0) this.#byUID.delete(standing.order.uid);
+    if (standing.closed && standing.tokens.size === 0) this.#forget(standing.order.uid);
+  }
+
+  #forget(uid: string): void {
+    this.#byUID.delete(uid);
+    this.#done.add(uid);
+    if (this.#done.size > DONE) this.#done.delete(this.#done.values().next().value ?? '');
   }
 }
