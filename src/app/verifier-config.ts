@@ -26,6 +26,7 @@ import {
   objectName,
   oneOf,
   type Reader,
+  wholeNumber,
 } from './flags.ts';
 import { ownNamespace, readIfThere } from './own-namespace.ts';
 
@@ -49,6 +50,7 @@ export interface VerifierConfig {
   metricsAuth: boolean;
   sourceHeader: string;
   trustedProxies: readonly string[];
+  rateLimits: { store: string | undefined; replicas: number; whenDown: 'local' | 'refuse' };
   auditLog: AuditLogTarget;
   auditLevel: AuditLevel;
   auditWhenSlow: 'drop' | 'refuse';
@@ -62,6 +64,11 @@ const environmentName: Reader<string> = (text) =>
 
 const cidr: Reader<string> = (text) =>
   parseCIDR(text) ? { value: text } : { problem: 'must be a CIDR, such as 10.0.0.0/8 or fd00::/8' };
+
+const storeURL: Reader<string> = (text) =>
+  /^rediss?:\/\//.test(text) && URL.canParse(text)
+    ? { value: text }
+    : { problem: 'must be a URL that begins with redis:// or rediss://' };
 
 const headerName: Reader<string> = (text) =>
   /^[A-Za-z0-9-]{1,64}$/.test(text) ? { value: text.toLowerCase() } : { problem: 'must be the name of a header' };
@@ -90,6 +97,9 @@ const FLAGS = {
   'source-header': withDefault('NAME', headerName, 'x-forwarded-for', 'Header in which a trusted proxy says whose call it is.'),
   'trusted-proxy': repeatable('CIDR', cidr, 'Whose source header is believed. Repeatable (environment: with commas). Nobody unless given.'),
   'metrics-bind-address': withDefault('HOST:PORT', hostAndPort, ':8080', '/metrics, /healthz and /readyz. Without a host on all interfaces; port 0 takes a free one.'),
+  'rate-limit-store': optional('URL', storeURL, 'Valkey or Redis in which verifiers count the calls of a token together, such as rediss://valkey:6379. Each counts for itself unless given.'),
+  'replicas': withDefault('N', wholeNumber(1, 1000), '1', 'How many verifiers share the calls of a token: what each allows by itself is a limit divided by this.'),
+  'rate-limit-when-down': withDefault('CHOICE', oneOf(['local', 'refuse']), 'local', 'When the store does not answer: let each verifier count for itself, or refuse tokens that have limits.'),
   'metrics-auth': onOff('true', 'Ask the API server whether who reads /metrics may get that URL: true outcomes are for no stranger.'),
   'audit-log': withDefault('TARGET', auditTarget, '-', 'A record of each verdict: - (stdout), fd:N (an inherited file descriptor) or a file.'),
   'audit-level': withDefault('LEVEL', auditLevel, 'all', 'all; denials, with the allowed calls counted together once a minute; or sampled:N, denials and one in N of the allowed.'),
@@ -139,6 +149,11 @@ export function verifierCommand(
       metricsAuth: flags['metrics-auth'],
       sourceHeader: flags['source-header'],
       trustedProxies: flags['trusted-proxy'],
+      rateLimits: {
+        store: flags['rate-limit-store'],
+        replicas: flags.replicas,
+        whenDown: flags['rate-limit-when-down'],
+      },
       auditLog: flags['audit-log'],
       auditLevel: flags['audit-level'],
       auditWhenSlow: flags['audit-when-slow'],

@@ -8,7 +8,7 @@ import { ClusterConnection } from '../kube/connection.ts';
 import { loadKubeConfig } from '../kube/kubeconfig.ts';
 import { Reviews } from '../kube/reviews.ts';
 import { ServerClock } from '../kube/server-clock.ts';
-import { MemoryRateLimiter } from '../limits/memory.ts';
+import { openRateLimits } from '../limits/registry.ts';
 import type { KubeClient, Logger, ResourceType } from '../ports.ts';
 import { TelemetryServer } from '../telemetry/server.ts';
 import { VerifierMetrics } from '../telemetry/verifier-metrics.ts';
@@ -87,6 +87,7 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     onForce: (revocation) => metrics.propagated(receipts.inForce(revocation) / 1000),
     onTokenGone: (uid) => lastUse.forget(uid),
   });
+  const rateLimits = openRateLimits({ ...config.rateLimits, log });
   const recorder = new Recorder({
     verifier: config.name,
     environment: config.environment,
@@ -108,7 +109,7 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
       refresh: (token) => watches.refresh(token),
       search: (id, signal) => watches.search(id, signal),
     }),
-    rateLimiter: new MemoryRateLimiter(),
+    rateLimiter: rateLimits,
     record: recorder,
     clock,
   });
@@ -173,6 +174,7 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     seals.stop();
     await releaseLease?.();
     await receipts.stop();
+    await rateLimits.close();
     await watches.stop();
     recorder.flush();
     await verdicts.close().catch((error: unknown) => log.error({ err: error }, 'audit log not closed cleanly'));
