@@ -1,5 +1,6 @@
 /** Audit records: what happened to a token, said before it happens and after. Pure. */
 import { createHash } from 'node:crypto';
+import type { TokenStatus } from './lifecycle/seen.ts';
 
 /** What is done. `rotate` and `heal` mint too; the word says why. */
 export type AuditOperation = 'mint' | 'rotate' | 'heal' | 'retire' | 'revoke' | 'delete';
@@ -45,4 +46,24 @@ export type AuditRecord = AuditIntent | AuditOutcome;
 export function auditID(uid: string, operation: AuditOperation, version: number): string {
   const effect = operation === 'rotate' || operation === 'heal' ? 'mint' : operation;
   return createHash('sha256').update(`${uid}\n${effect}\n${version}`).digest('hex').slice(0, 32);
+}
+
+/** Its effect is that the version is gone. */
+export function endsVersion(operation: AuditOperation): boolean {
+  return operation === 'retire' || operation === 'revoke';
+}
+
+/**
+ * Whether this status shows the outcome of an intent. lastVersion rises in the write that adds a version, so every number up
+ * to it was minted, and accepted for a time. No status shows that one was never delivered: it may have stood in the Secret
+ * for a moment, or its write may be on its way.
+ */
+export function tookEffect(
+  { operation, version }: Pick<AuditIntent, 'operation' | 'version'>,
+  status: TokenStatus,
+): boolean {
+  if (operation === 'delete') return false;
+  const record = status.versions.find((v) => v.version === version);
+  if (endsVersion(operation)) return record === undefined;
+  return version <= status.lastVersion && record?.state !== 'Next';
 }

@@ -17,12 +17,12 @@ export const CONSUMERS_BEFORE = 4;
 export const NOW = 5;
 /** The digest that the Secret held before, where it was replaced in this tick: a kubelet may still hand it out. */
 export const REPLACED = 6;
-/** Bits by version, for the ApiToken that lives. */
+/** Bits by version, for the ApiToken that lives: what any audit log has. */
 export const AUDIT_INTENT = 7;
 export const AUDIT_OUTCOME = 8;
 export const AUDIT_ABANDONED = 9;
 export const AUDIT_RETIRE = 10;
-/** Bits by version: was Current at some time. */
+/** Bits by version: was in the Secret at some time. */
 export const DELIVERED = 11;
 /** The highest version that was ever in status. */
 export const HIGHEST = 12;
@@ -82,7 +82,10 @@ export const AGE = 6;
 /** Values in memory. */
 export const HELD = 7;
 export const HELD_MAX = 3;
-export const PROCESS_SIZE = HELD + HELD_MAX;
+/** Bits by version, in the audit log of this operator where each has its own: these outlive a crash. */
+export const LOG_INTENT = HELD + HELD_MAX;
+export const LOG_CLOSED = LOG_INTENT + 1;
+export const PROCESS_SIZE = LOG_CLOSED + 1;
 export const PROCESS_COUNT = 2;
 
 export const FLIGHTS = PROCESSES + PROCESS_COUNT * PROCESS_SIZE;

@@ -19,11 +19,13 @@ import {
   HARMED,
   HIGHEST,
   KEY,
+  LOG_INTENT,
   NOW,
   ORDER,
   PC,
   PENDING_ORDER,
   PROCESS_COUNT,
+  PROCESS_SIZE,
   processAt,
   REPLACED,
   SEALED_ORDER,
@@ -185,6 +187,7 @@ function actOnToken(model: Model, state: State, event: Fault): boolean {
       if (token.uid > 0) return false;
       const fresh = { ...token, uid: 1, generation: token.generation, request: 0, status: EMPTY_STATUS, report: '' };
       state.fill(0, AUDIT_INTENT, HIGHEST + 1);
+      for (let p = 0; p < PROCESS_COUNT; p++) state.fill(0, processAt(p) + LOG_INTENT, processAt(p) + PROCESS_SIZE);
       state[EXCUSED] = HARMED | EVER_HARMED;
       tokenChanged(state, model.tokens.of(fresh));
       return true;

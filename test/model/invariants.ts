@@ -2,6 +2,7 @@
 import { currentOf, type TokenStatus } from '../../src/domain/lifecycle/seen.ts';
 import type { VersionRecord } from '../../src/domain/seal.ts';
 import {
+  AUDIT_ABANDONED,
   AUDIT_INTENT,
   AUDIT_RETIRE,
   CONSUMERS,
@@ -85,7 +86,6 @@ export function checkStatusWrite(
     else if (minted?.version === v.version) model.breaks('I9: a version is minted twice');
     else if (ORDER[v.state] < ORDER[old.state])
       model.breaks(`I9: version ${v.version} goes from ${old.state} to ${v.state}`);
-    if (v.state === 'Current') state[DELIVERED] = (state[DELIVERED] ?? 0) | (1 << v.version);
   }
   if (write.what === 'revoke') {
     state[EXCUSED] = HARMED | EVER_HARMED;
@@ -142,13 +142,17 @@ export function checkSecretWrite(
   const token = model.tokenAt(state, TOKEN);
   const now = state[NOW] ?? 0;
   if (plan.uid !== token.uid) return;
+  const { version } = plan.secret;
+  state[DELIVERED] = (state[DELIVERED] ?? 0) | (1 << version);
+  if ((state[AUDIT_ABANDONED] ?? 0) & (1 << version))
+    model.breaks(`I3: version ${version} is delivered, and the audit log says that it was abandoned`);
   const isGood = token.key !== LOST_KEY && isAccepted(token.status, plan.secret.digest, now);
   const { notAfter } = model.specOf(token);
   const isOver = notAfter !== undefined && now >= notAfter;
   // A create that was long in flight may land on a deleted Secret: traces.test.ts, 12. And with the keys everything is lost.
   const isExcused = (state[EXCUSED] ?? 0) & HARMED && (plan.create || model.scenario.faults.loseKey);
   // A write prepared before a revocation is healed like an altered Secret.
-  const isRevoked = plan.secret.version <= token.status.revokedThroughVersion;
+  const isRevoked = version <= token.status.revokedThroughVersion;
   if (plan.what === 'writeSecret' && !isGood && !isOver && !isExcused && !isRevoked) {
     model.breaks('I1: an operator writes a refused value');
   }

@@ -102,6 +102,18 @@ const MUTATIONS: readonly (Omit<Mutant, 'rules'> & { rules: Partial<Rules> })[] 
     breaks: /^I3/,
   },
   {
+    name: 'the audit log takes Previous for a version that was never delivered',
+    scenario: 'an audit log for each operator',
+    rules: {
+      endOfMint: (version, status) => {
+        const state = status.versions.find((v) => v.version === version)?.state;
+        if (version > status.lastVersion || state === 'Next') return undefined;
+        return state === 'Current' ? 'outcome' : 'abandoned';
+      },
+    },
+    breaks: /^I3/,
+  },
+  {
     name: 'version numbers are taken again after an orphan is gone',
     scenario: 'rivals by turns',
     rules: {

@@ -22,10 +22,10 @@ import {
   flightAt,
   HELD,
   HELD_MAX,
+  LOG_INTENT,
   PC,
   PENDING,
   PLAN,
-  PROCESS_SIZE,
   processAt,
   READ_SECRET,
   READ_TOKEN,
@@ -111,7 +111,7 @@ function tryMove(model: Model, state: State, base: number, move: number): boolea
 function crash(state: State, base: number): boolean {
   const isBusy = state[base + PC] !== IDLE || state[base + HELD] !== 0;
   if (!isBusy) return false;
-  state.fill(0, base, base + PROCESS_SIZE);
+  state.fill(0, base, base + LOG_INTENT);
   state[VALUE_LOST] = 1;
   return true;
 }
@@ -170,7 +170,7 @@ function think(model: Model, state: State, base: number, listing: Listing): bool
     if (cached === 0 || cached === state[CONSUMERS]) return false;
   }
   if (listing === 'withoutLatecomers' && !hasLatecomers(model, state)) return false;
-  settleAudit(model, state, model.tokenAt(state, base + READ_TOKEN));
+  settleAudit(model, state, model.tokenAt(state, base + READ_TOKEN), base);
   const number = planOf(model, state, base, listing);
   const plan = model.plans.get(number);
   if (plan.do === 'rest') {
@@ -212,7 +212,7 @@ function confirm(state: State, base: number): boolean {
 
 /** The audit log has the intent; the value is in memory only. One that was tried under the same resourceVersion is tried again. */
 function mint(model: Model, state: State, base: number, plan: Extract<Plan, { do: 'mint' }>): boolean {
-  recordAudit(model, state, plan.write.uid, plan.version);
+  recordAudit(model, state, plan.write.uid, plan.version, base);
   let pending = 0;
   for (let i = base + HELD; i < base + HELD + HELD_MAX; i++) {
     const held = state[i] ?? 0;

@@ -1,5 +1,7 @@
 /** What the protocol does, as switches, so that each can be turned to show that the model notices. */
+import { tookEffect } from '../../src/domain/audit.ts';
 import { type Action, decide } from '../../src/domain/lifecycle/decide.ts';
+import type { TokenStatus } from '../../src/domain/lifecycle/seen.ts';
 import { addNext, nextVersion, promote, retire, revoke } from '../../src/domain/lifecycle/transitions.ts';
 
 export interface Rules {
@@ -21,6 +23,8 @@ export interface Rules {
   rereadBeforeRestart: boolean;
   /** The audit log has the intent before status has the version. */
   intentFirst: boolean;
+  /** What this status says of an open intent to mint. */
+  endOfMint(version: number, status: TokenStatus): 'outcome' | 'abandoned' | undefined;
   /** Status, then the Secret; in a mutant the other way round. */
   statusReadFirst: boolean;
   statusBeforeSecret: boolean;
@@ -50,6 +54,7 @@ export const PROTOCOL: Rules = {
   rereadBeforeSecret: true,
   rereadBeforeRestart: true,
   intentFirst: true,
+  endOfMint: (version, status) => (tookEffect({ operation: 'mint', version }, status) ? 'outcome' : undefined),
   statusReadFirst: true,
   statusBeforeSecret: true,
   ownedByUID: true,

@@ -118,6 +118,8 @@ export interface Scenario {
   patience: number;
   /** Whether a pod may still get what the Secret held in the same tick. */
   kubeletLags: boolean;
+  /** Each operator has an audit log of its own; otherwise they share one. */
+  ownLogs: boolean;
   faults: Partial<Record<Fault, number>>;
   /** Before anything; after the first version; or after that, with a rotation asked for. */
   start: 'nothing' | 'issued' | 'requested';

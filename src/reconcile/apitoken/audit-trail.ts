@@ -6,6 +6,8 @@ import {
   type AuditRecord,
   type AuditSubject,
   auditID,
+  endsVersion,
+  tookEffect,
 } from '../../domain/audit.ts';
 import { rfc3339 } from '../../domain/lifecycle/describe.ts';
 import type { TokenStatus } from '../../domain/lifecycle/seen.ts';
@@ -48,14 +50,11 @@ export function auditTrail(log: AuditLog, actor: string): AuditTrail {
       });
     },
     settle: async (uid, status, now) => {
-      for (const intent of log.open(uid)) {
-        const end = endOf(intent, status);
-        if (end) await close(intent, end.phase, now, end.detail);
-      }
+      for (const intent of log.open(uid)) if (tookEffect(intent, status)) await close(intent, 'outcome', now);
     },
     departed: async (gone, now) => {
       for (const intent of log.open(gone.uid)) {
-        if (ends(intent.operation)) await close(intent, 'outcome', now);
+        if (endsVersion(intent.operation)) await close(intent, 'outcome', now);
         else if (intent.operation !== 'delete') await close(intent, 'abandoned', now, 'the ApiToken was deleted');
       }
       const id = auditID(gone.uid, 'delete', 0);
@@ -79,21 +78,4 @@ export function subjectOf(token: ApiToken): AuditSubject {
   const { uid, namespace, name } = token.metadata;
   const { subject, purpose } = token.spec;
   return { uid, namespace, name, identity: `${namespace}/${subject}`, purpose, tokenID: tokenIDOf(uid) };
-}
-
-/** Its effect is that the version is gone. */
-function ends(operation: AuditOperation): boolean {
-  return operation === 'retire' || operation === 'revoke';
-}
-
-function endOf(
-  intent: AuditIntent,
-  status: TokenStatus,
-): { phase: 'outcome' | 'abandoned'; detail?: string } | undefined {
-  const record = status.versions.find((v) => v.version === intent.version);
-  if (ends(intent.operation)) return record ? undefined : { phase: 'outcome' };
-  if (intent.operation === 'delete') return undefined;
-  if (intent.version > status.lastVersion || record?.state === 'Next') return undefined;
-  if (record?.state === 'Current') return { phase: 'outcome' };
-  return { phase: 'abandoned', detail: 'another version took its place before it was delivered' };
 }
