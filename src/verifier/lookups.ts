@@ -21,7 +21,6 @@ const SEARCHES = 10;
 const REFRESHES = 50;
 /** An unknown token id is not looked for again for this long, in milliseconds. */
 const NEGATIVE = 10_000;
-const NEGATIVE_LIMIT = 50_000;
 
 export class Lookups {
   readonly #options: LookupOptions;
@@ -64,16 +63,32 @@ export class Lookups {
     const now = this.#now();
     if (now - (this.#unknown.get(id) ?? Number.NEGATIVE_INFINITY) < NEGATIVE) return undefined;
     if (!this.#searches.take(now)) return undefined;
-    forget(this.#unknown, now - NEGATIVE, NEGATIVE_LIMIT);
+    forget(this.#unknown, now - NEGATIVE);
     this.#unknown.set(id, now);
-    return this.#run(id, (signal) => this.#options.search(id, signal));
+    return this.#run(id, async (signal) => {
+      try {
+        await this.#options.search(id, signal);
+      } catch {
+        // nobody knows that it is unknown
+        this.#unknown.delete(id);
+      }
+    });
   }
 
   /** A look-up that fails or is late finds nothing; the verdict is then what the index says. */
   #run(key: string, read: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const reading = read(AbortSignal.timeout(WAIT))
+    const late = Promise.withResolvers<void>();
+    const cut = new AbortController();
+    const timer = setTimeout(() => {
+      cut.abort();
+      late.resolve();
+    }, WAIT);
+    const reading = Promise.race([read(cut.signal), late.promise])
       .catch(() => {})
-      .finally(() => this.#running.delete(key));
+      .finally(() => {
+        clearTimeout(timer);
+        this.#running.delete(key);
+      });
     this.#running.set(key, reading);
     return reading;
   }
@@ -100,10 +115,10 @@ class Allowance {
   }
 }
 
-/** Entries stand in the order of their times, so the old ones come first. */
-function forget(times: Map<unknown, number>, before: number, limit = Number.POSITIVE_INFINITY): void {
+/** Entries stand in the order of their times, so the old ones come first. There are no more than the allowance lets begin. */
+function forget(times: Map<unknown, number>, before: number): void {
   for (const [key, time] of times) {
-    if (time > before && times.size < limit) return;
+    if (time > before) return;
     times.delete(key);
   }
 }

@@ -1,5 +1,5 @@
 /** Whose call it is, by address: from one header, and only when a proxy that is trusted sent it. */
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, SocketAddress } from 'node:net';
 import { type RawHeaders, valuesOf } from './doors/presented.ts';
 
 export type SourceOf = (peer: string | undefined, headers: RawHeaders) => string | undefined;
@@ -36,10 +36,12 @@ export function sourceReader({ header, trustedProxies }: SourceOptions): SourceO
   };
 }
 
-/** An IPv4 address that came over an IPv6 socket is the IPv4 address. */
+/** In one spelling. An IPv4 address that came over an IPv6 socket is the IPv4 address. */
 function plainAddress(text: string): string | undefined {
-  const address = text.startsWith('::ffff:') && isIP(text.slice(7)) === 4 ? text.slice(7) : text;
-  return isIP(address) === 0 ? undefined : address;
+  const version = isIP(text);
+  if (version !== 6) return version === 4 ? text : undefined;
+  const { address } = new SocketAddress({ address: text, family: 'ipv6' });
+  return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
 }
 
 export function parseCIDR(text: string): { address: string; bits: number; family: 'ipv4' | 'ipv6' } | undefined {
