@@ -53,7 +53,7 @@ beforeAll(async () => {
     const workload = await operator.create(`${apps}/deployments?dryRun=All`, workloads[0][1]('probe'));
     return stranger.status === 403 && workload.status === 403;
   });
-}, 60_000);
+});
 
 afterAll(async () => {
   await admin?.delete(`/api/v1/namespaces/${namespace}`);

@@ -212,9 +212,9 @@ export async function manifests(folder: string): Promise<{ kind: string; metadat
 }
 
 export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not so within 20 s: ${what}`);
+    if (performance.now() > deadline) throw new Error(`not so within 60 s: ${what}`);
     await wait(50);
   }
 }
