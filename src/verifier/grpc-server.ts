@@ -19,7 +19,7 @@ export interface GrpcServerOptions {
   port: number;
   /** Plain HTTP/2 where undefined. */
   tls: TlsMaterial | undefined;
-  verifier: Verifier;
+  verifier: Pick<Verifier, 'check'>;
   sourceOf: SourceOf;
 }
 
@@ -42,16 +42,16 @@ const HANDSHAKE_TIMEOUT = 5_000;
 export class VerifierGrpcServer {
   readonly #options: GrpcServerOptions;
   readonly #grpc = new Server(LIMITS);
+  readonly #injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
   /** Listens and ends TLS: a certificate is renewed as that of any Node server, and connections are counted. */
   readonly #listener: TcpServer | TlsServer;
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
     this.#grpc.register(METHOD, this.#check.bind(this), writeCheckResponse, readCheckRequest, 'unary');
-    const injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
     const accept = (socket: Socket) => {
       socket.on('error', () => socket.destroy());
-      injector.injectConnection(socket);
+      this.#injector.injectConnection(socket);
     };
     const { tls } = options;
     this.#listener = tls
@@ -81,9 +81,8 @@ export class VerifierGrpcServer {
   /** Answers what was asked; after `graceMilliseconds` cuts whoever is left. */
   async close(graceMilliseconds = 5_000): Promise<void> {
     this.#listener.close();
-    const cut = setTimeout(() => this.#grpc.forceShutdown(), graceMilliseconds);
+    this.#injector.drain(graceMilliseconds);
     await new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()));
-    clearTimeout(cut);
   }
 
   #check(asked: ServerUnaryCall<CheckRequest, CheckResponse>, respond: sendUnaryData<CheckResponse>): void {
