@@ -95,7 +95,7 @@ export class Recorder implements VerdictRecorder {
       uid: token?.uid,
       namespace: token?.namespace,
       name: token?.name,
-      identity: token && `${token.namespace}/${token.subject}`,
+      identity: token && `${token.namespace}/${version?.grant.subject ?? token.subject}`,
       purpose: token?.purpose,
       version: version?.version,
     };

@@ -44,9 +44,10 @@ export interface Passage {
 
 export function passageFor(call: Call, { token, version, scopes = [], quota, upstream }: Decision): Passage {
   const values: Record<(typeof IDENTITY_HEADERS)[number], string> = {
-    'x-tokenwright-identity': `${token?.namespace}/${token?.subject}`,
+    // as sealed at mint: what the spec says now makes nobody of somebody else
+    'x-tokenwright-identity': `${token?.namespace}/${version?.grant.subject}`,
     'x-tokenwright-namespace': token?.namespace ?? '',
-    'x-tokenwright-subject': token?.subject ?? '',
+    'x-tokenwright-subject': version?.grant.subject ?? '',
     'x-tokenwright-purpose': token?.purpose ?? '',
     'x-tokenwright-owner': token?.owner ?? '',
     'x-tokenwright-environment': version?.grant.environment ?? '',
@@ -103,9 +104,13 @@ function rateLimitHeaders(quota: Quota | undefined): Record<string, string> {
   };
 }
 
-/** What is no visible ASCII (RFC 9110, section 5.5) is percent-encoded, and so is the percent sign: it can be read back. */
+/**
+ * What is no visible ASCII (RFC 9110, section 5.5) is percent-encoded, and so are the percent sign and a space at either end: it can be read
+ * back.
+ */
 function fieldValue(text: string): string {
-  return PLAIN.test(text) ? text : text.replace(/[^ -$&-~]/gu, (character) => encodeURIComponent(character));
+  return PLAIN.test(text) ? text : text.toWellFormed().replace(NOT_PLAIN, (character) => encodeURIComponent(character));
 }
 
-const PLAIN = /^[ -$&-~]*$/;
+const PLAIN = /^(?:[!-$&-~](?:[ -$&-~]*[!-$&-~])?)?$/;
+const NOT_PLAIN = /[^ -$&-~]|^ | $/gu;

@@ -47,6 +47,7 @@ const known = new Map<string, Stated>();
 const KNOWN_LIMIT = 1000;
 
 function parsed(query: string): Stated {
+  if (query.length > NEEDS_LIMIT) return { unclear: 'the query of /authorize is too long' };
   const before = known.get(query);
   if (before) return before;
   const stated = parse(query);
@@ -56,7 +57,6 @@ function parsed(query: string): Stated {
 }
 
 function parse(query: string): Stated {
-  if (query.length > NEEDS_LIMIT) return { unclear: 'the query of /authorize is too long' };
   const parameters = new URLSearchParams(query);
   for (const name of parameters.keys()) {
     if (!['audience', 'scope', 'routes'].includes(name)) {
@@ -76,10 +76,14 @@ function parse(query: string): Stated {
   return { unclear: 'routes in the query of /authorize must be forwarded or original' };
 }
 
+/** RFC 6749, section 3.3: what may stand in a challenge, and in a grant. */
+const SCOPE = /^[!#-[\]-~]+$/;
+
 /** Of every door where a gateway states scopes in a text. */
 export function statedScopes(audience: string, scope: string): StatedNeeds {
   if (scope === '-') return { audience, scopes: [] };
   const scopes = scope.split(/[ ,]+/).filter((one) => one !== '');
-  if (scopes.length > 0) return { audience, scopes };
-  return { unclear: 'the scope is empty; if any token for the audience will do, say -' };
+  if (scopes.length === 0) return { unclear: 'the scope is empty; if any token for the audience will do, say -' };
+  if (scopes.every((one) => SCOPE.test(one))) return { audience, scopes };
+  return { unclear: 'a scope holds what no scope may, such as a quotation mark or a character beyond ASCII' };
 }

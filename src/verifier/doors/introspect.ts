@@ -71,7 +71,7 @@ function introspection(call: Call, decision: Decision): HttpAnswer {
   if (outcome !== 'Allowed' || !token || !version || !('audience' in call.needs)) return answer(200, { active: false });
   return answer(200, {
     active: true,
-    sub: `${token.namespace}/${token.subject}`,
+    sub: `${token.namespace}/${version.grant.subject}`,
     aud: call.needs.audience,
     scope: scopes.join(' '),
     iat: version.issueTime,

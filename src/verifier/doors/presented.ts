@@ -39,5 +39,10 @@ export function presentedToken(headers: RawHeaders): PresentedToken {
 
 /** A token in a URL ends in logs and referrers, so it is refused even when it is good: RFC 6750, section 5.3. */
 export function hasTokenInURL(target: string): boolean {
-  return /[?&](?:access_token|api[_-]?key|token)=|twk_[a-z0-9-]{1,24}_[0-9A-Za-z]{57}/i.test(target);
+  const plain = target.includes('%') ? target.replace(/%([2-7][0-9a-f])/gi, fromHex) : target;
+  return /[?&](?:access_token|api[_-]?key|token)=|twk_[a-z0-9-]{1,24}_[0-9A-Za-z]{57}/i.test(plain);
+}
+
+function fromHex(_: string, hex: string): string {
+  return String.fromCharCode(Number.parseInt(hex, 16));
 }
