@@ -14,6 +14,8 @@ export interface CachedToken extends KubeObject {
   subject: string;
   environment: string;
   handledRevocations: readonly string[];
+  /** The whole ApiToken, while its status is empty and nobody has taken it. */
+  unissued?: ApiToken;
 }
 
 export function keyOf({ metadata }: KubeObject): string {
@@ -44,6 +46,7 @@ export function cachedToken(token: ApiToken): CachedToken {
     subject,
     environment,
     handledRevocations: handledRevocations ?? NONE,
+    ...(token.status === undefined && { unissued: token }),
   };
 }
 

@@ -1,5 +1,5 @@
 /** What the operator watches, and which ApiToken each change concerns. */
-import { API_TOKENS, type ApiToken } from '../api/apitoken.ts';
+import { API_TOKENS } from '../api/apitoken.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '../api/names.ts';
 import {
   CLUSTER_TOKEN_REVOCATIONS,
@@ -12,6 +12,7 @@ import type { Change } from '../kube/cache.ts';
 import type { ListWatch } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { KubeObject, Logger, Metrics } from '../ports.ts';
+import type { ApiTokenDeps } from '../reconcile/apitoken/deps.ts';
 import { SECRETS, type Secret } from '../reconcile/apitoken/secret.ts';
 import { type CachedWorkload, cached, WORKLOADS, WorkloadIndex } from '../reconcile/apitoken/workloads.ts';
 import { type KnownToken, OrderBook } from '../reconcile/tokenrevocation/order-book.ts';
@@ -110,8 +111,14 @@ export class Watches {
   }
 
   /** Feeds the replies of our own writes, so that their echo is no news. */
-  get tokens(): { observe(token: ApiToken): void } {
+  get tokens(): ApiTokenDeps['tokens'] {
     return {
+      takeUnissued: (key) => {
+        const cached = this.#tokens.get(key);
+        const token = cached?.unissued;
+        delete cached?.unissued;
+        return token;
+      },
       observe: (token) => {
         // the reflector trims what it is fed, as it trims what it receives
         this.#tokens.observe(token as unknown as CachedToken);

@@ -13,7 +13,10 @@ import type { WorkloadIndex } from './workloads.ts';
 export interface ApiTokenDeps {
   client: KubeClient;
   /** Take the replies of our own writes, so that their echo is no news. */
-  tokens: Pick<Store<ApiToken>, 'observe'>;
+  tokens: Pick<Store<ApiToken>, 'observe'> & {
+    /** Once, as the watch told it: who meets a conflict with it reads live. */
+    takeUnissued(key: string): ApiToken | undefined;
+  };
   secrets: Pick<Store<Secret>, 'observe'>;
   workloads: WorkloadIndex;
   revocations: {

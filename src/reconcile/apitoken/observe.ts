@@ -31,12 +31,19 @@ export interface Objects {
 }
 
 export async function readObjects(deps: ApiTokenDeps, key: ObjectKey): Promise<Objects | undefined> {
+  const unissued = deps.tokens.takeUnissued(`${key.namespace}/${key.name}`);
+  // all that can follow is a status write under its resourceVersion, so that a stale one costs a conflict
+  if (unissued && !(await readSecret(deps, unissued))) return { token: unissued, secret: undefined };
   const token = await found(deps.client.get(API_TOKENS, key));
   if (!token) return undefined;
-  const { uid, namespace, resourceVersion } = token.metadata;
+  const { uid, resourceVersion } = token.metadata;
   deps.values.forgetUseless(uid, resourceVersion, statusOf(token).versions);
-  const secret = await found(deps.client.get(SECRETS, { namespace, name: effectiveSecretName(token) }));
-  return { token, secret };
+  return { token, secret: await readSecret(deps, token) };
+}
+
+function readSecret(deps: ApiTokenDeps, token: ApiToken): Promise<Secret | undefined> {
+  const { namespace } = token.metadata;
+  return found(deps.client.get(SECRETS, { namespace, name: effectiveSecretName(token) }));
 }
 
 export async function found<T>(reading: Promise<T>): Promise<T | undefined> {
