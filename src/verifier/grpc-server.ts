@@ -9,14 +9,12 @@ import {
   readCheckRequest,
   writeCheckResponse,
 } from './doors/ext-authz-messages.ts';
+import { type Address, listen } from './listen.ts';
 import type { TlsMaterial } from './server.ts';
 import type { SourceOf } from './source.ts';
 import type { Verifier } from './verifier.ts';
 
-export interface GrpcServerOptions {
-  host: string | undefined;
-  /** 0 takes a free one. */
-  port: number;
+export interface GrpcServerOptions extends Address {
   /** Plain HTTP/2 where undefined. */
   tls: TlsMaterial | undefined;
   verifier: Pick<Verifier, 'check'>;
@@ -62,15 +60,7 @@ export class VerifierGrpcServer {
 
   /** Rejects when the address cannot be bound, with the address in the message. */
   listen(): Promise<AddressInfo> {
-    const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#listener.once('error', (error: NodeJS.ErrnoException) =>
-        reject(
-          new Error(`Cannot serve gRPC on ${host ?? ''}:${port} (${error.code ?? error.message})`, { cause: error }),
-        ),
-      );
-      this.#listener.listen(port, host, () => resolve(this.#listener.address() as AddressInfo));
-    });
+    return listen(this.#listener, 'gRPC', this.#options);
   }
 
   /** New connections use it; those that stand keep what they have. */

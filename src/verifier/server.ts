@@ -6,6 +6,7 @@ import type { Call } from './call.ts';
 import { answerFor, type HttpAnswer } from './doors/answer.ts';
 import { authorizeCall } from './doors/authorize.ts';
 import { ENVOY_PREFIX, envoyCall } from './doors/envoy-http.ts';
+import { type Address, listen } from './listen.ts';
 import type { SourceOf } from './source.ts';
 import type { Verifier } from './verifier.ts';
 
@@ -20,10 +21,7 @@ export interface BodyDoor {
   handle(request: IncomingMessage): Promise<HttpAnswer>;
 }
 
-export interface VerifierServerOptions {
-  host: string | undefined;
-  /** 0 takes a free one. */
-  port: number;
+export interface VerifierServerOptions extends Address {
   /** Plain HTTP where undefined. */
   tls: TlsMaterial | undefined;
   verifier: Verifier;
@@ -55,13 +53,7 @@ export class VerifierServer {
 
   /** Rejects when the address cannot be bound, with the address in the message. */
   listen(): Promise<AddressInfo> {
-    const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(new Error(`Cannot serve on ${host ?? ''}:${port} (${error.code ?? error.message})`, { cause: error })),
-      );
-      this.#server.listen(port, host, () => resolve(this.#server.address() as AddressInfo));
-    });
+    return listen(this.#server, 'verdicts', this.#options);
   }
 
   /** New connections use it; those that stand keep what they have. */
