@@ -20,7 +20,9 @@ export class CountingRateLimiter implements RateLimiter {
 
   async take(tokenID: string, limits: readonly ApiTokenRateLimit[]): Promise<RateLimitAnswer> {
     let scarcest: Quota | undefined;
-    for (const limit of limits) {
+    // so that a burst which the short window refuses does not use up the long one
+    const shortestFirst = limits.length > 1 ? limits.toSorted((a, b) => secondsOf(a) - secondsOf(b)) : limits;
+    for (const limit of shortestFirst) {
       const { allowed, quota } = await this.#consume(tokenID, limit);
       if (!allowed) return { allowed, quota };
       if (scarcest === undefined || quota.remaining < scarcest.remaining) scarcest = quota;
@@ -28,8 +30,9 @@ export class CountingRateLimiter implements RateLimiter {
     return { allowed: true, ...(scarcest && { quota: scarcest }) };
   }
 
-  async #consume(tokenID: string, { requests, per }: ApiTokenRateLimit): Promise<{ allowed: boolean; quota: Quota }> {
-    const windowSeconds = parseDuration(per) ?? 1;
+  async #consume(tokenID: string, limit: ApiTokenRateLimit): Promise<{ allowed: boolean; quota: Quota }> {
+    const { requests } = limit;
+    const windowSeconds = secondsOf(limit);
     const { allowed, counted } = await this.#counter(requests, windowSeconds)
       .consume(tokenID)
       .then(
@@ -53,4 +56,8 @@ export class CountingRateLimiter implements RateLimiter {
     this.#counters.set(key, counter);
     return counter;
   }
+}
+
+function secondsOf({ per }: ApiTokenRateLimit): number {
+  return parseDuration(per) ?? 1;
 }
