@@ -2,6 +2,8 @@
 
 export interface RevocationSeen {
   deleting: boolean;
+  /** Epoch seconds. */
+  createdTime: number;
   /** Our finalizer is on it. */
   held: boolean;
   /** The label by which verifiers list what is pending. */
@@ -17,6 +19,8 @@ export interface RevocationSeen {
 export type RevocationStep =
   /** Finalizer and label. */
   | { do: 'hold' }
+  /** Say in status how many match. */
+  | { do: 'report' }
   /** Find out live that nobody is left, and say so in status. */
   | { do: 'seal' }
   /** Finalizer and label off. */
@@ -31,13 +35,17 @@ export type RevocationStep =
  */
 export const FOUND_FOR = 60;
 const FOUND_FOR_WHEN_DELETING = 10;
+/** Most are sealed sooner, and need no report before. */
+const REPORT_AFTER = 2;
 
 export function nextStep(seen: RevocationSeen, now: number, retention: number): RevocationStep {
-  const { deleting, held, labelled, sealedTime, lasts, left } = seen;
+  const { deleting, createdTime, held, labelled, sealedTime, lasts, left } = seen;
   if (sealedTime === undefined) {
     // the API server takes no finalizer for what is being deleted
     if ((!held || !labelled) && !deleting) return { do: 'hold' };
-    return left > 0 ? { do: 'wait' } : { do: 'seal' };
+    if (left === 0) return { do: 'seal' };
+    const until = createdTime + REPORT_AFTER;
+    return now < until ? { do: 'wait', until } : { do: 'report' };
   }
   if (held || labelled) {
     const until = sealedTime + (deleting ? FOUND_FOR_WHEN_DELETING : FOUND_FOR);

@@ -69,10 +69,11 @@ async function step(deps: RevocationDeps, revocation: Revocation): Promise<{ req
       deps.log.info({ revocation: keyOf(revocation) }, 'revocation deleted, past its retention');
       return {};
     }
-    case 'wait': {
-      if (seen.sealedTime === undefined) await report(deps, revocation, seen, now);
+    case 'report':
+      await report(deps, revocation, seen, now);
+      return {};
+    case 'wait':
       return action.until === undefined ? {} : { requeueAt: action.until * 1000 };
-    }
     default:
       return action satisfies never;
   }
@@ -81,6 +82,7 @@ async function step(deps: RevocationDeps, revocation: Revocation): Promise<{ req
 function see(deps: RevocationDeps, { metadata, spec, status }: Revocation): RevocationSeen {
   const seen: RevocationSeen = {
     deleting: metadata.deletionTimestamp !== undefined,
+    createdTime: secondsOf(metadata.creationTimestamp),
     held: metadata.finalizers?.includes(REVOCATION_FINALIZER) ?? false,
     labelled: metadata.labels?.[PENDING_LABEL] !== undefined,
     lasts: spec.afterwards === 'Block',

@@ -105,16 +105,23 @@ function accepts(token: ApiToken, digest: string): boolean {
   return token.status?.versions?.some((version) => version.digest === digest) ?? false;
 }
 
-/** Digests that status has ever named: others were put into the Secret by a user. */
-function mintedDigests(stage: Stage, name: string): Set<string> {
-  return new Set(
-    stage.history('apitokens', name).flatMap(({ object }) => (object.status?.versions ?? []).map((v) => v.digest)),
-  );
+/**
+ * Digests that status has ever named: others were put into the Secret by a user. Without those that were revoked on
+ * purpose, which a Secret and pods may hold still.
+ */
+function keptDigests(stage: Stage, name: string): Set<string> {
+  const revoked = stage
+    .auditTrails()
+    .flat()
+    .filter((record) => record.name === name && record.operation === 'revoke')
+    .map(({ version }) => version);
+  const versions = stage.history('apitokens', name).flatMap(({ object }) => object.status?.versions ?? []);
+  return new Set(versions.filter(({ version }) => !revoked.includes(version)).map(({ digest }) => digest));
 }
 
 /** I1, first half. A value that the operator minted and that status does not name is refused. */
 function secretIsAccepted(stage: Stage, name: string): string[] {
-  const minted = mintedDigests(stage, name);
+  const minted = keptDigests(stage, name);
   const breaches = stepsOf(stage, name).filter(
     ({ token, digest }) => token && digest !== undefined && minted.has(digest) && !accepts(token, digest),
   );
@@ -125,7 +132,7 @@ function secretIsAccepted(stage: Stage, name: string): string[] {
 /** I1, second half. A pod holds what the Secret held when the pod was made. */
 function podsAreAccepted(stage: Stage, name: string): string[] {
   if (stage.losesOverlap) return [];
-  const minted = mintedDigests(stage, name);
+  const minted = keptDigests(stage, name);
   const secretName = stage.history('apitokens', name)[0]?.object.spec.secret?.name ?? name;
   const steps = stepsOf(stage, name);
   const breaches: string[] = [];

@@ -1,5 +1,6 @@
 /** What users apply, in the shortest form that tests need. */
 import type { ApiTokenSpec } from '../../../src/api/apitoken.ts';
+import type { TokenRevocationSpec } from '../../../src/api/token-revocation.ts';
 
 export const ENVIRONMENT = 'e2e';
 
@@ -18,6 +19,16 @@ export function apiToken(name: string, spec: Partial<ApiTokenSpec> = {}) {
       ttl: '1h',
       ...spec,
     },
+  };
+}
+
+export function tokenRevocation(name: string, spec: Partial<TokenRevocationSpec> & Pick<TokenRevocationSpec, 'match'>) {
+  const reason = 'Compromised';
+  return {
+    apiVersion: 'tokenwright.dev/v1alpha1',
+    kind: 'TokenRevocation',
+    metadata: { name },
+    spec: { reason, ...spec },
   };
 }
 

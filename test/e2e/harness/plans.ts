@@ -99,6 +99,8 @@ function restsWell(stage: Stage): string[] {
   const token = stage.token('agent');
   if (!token) return [];
   const breaches: string[] = [];
+  const isBlocked = stage.condition('agent', 'Ready')?.reason === 'Blocked';
+  if (isBlocked) return stage.secret('agent') ? ['I1: a value is left although nothing may be minted'] : [];
   const value = keyOfSecret(stage.secret('agent'), 'token') ?? '';
   const accepted = token.status?.versions?.find((version) => version.digest === digestOf(value));
   if (!accepted || Date.parse(accepted.expirationTime) <= Date.now()) breaches.push('I1: the value at rest is refused');

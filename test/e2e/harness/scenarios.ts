@@ -39,6 +39,20 @@ function stands(stage: Stage, above: number): boolean {
 const ends = (above: number) => (stage: Stage) =>
   stage.until('a new version stands alone', () => stands(stage, above), 45);
 
+const isOrder = (call: Call) => call.resource.startsWith('tokenrevocations');
+
+const isSealed = (stage: Stage) =>
+  stage.timeline.get('tokenrevocations', stage.namespace, 'order')?.status?.sealed === true;
+
+function sealedAbove(above: number) {
+  return (stage: Stage) =>
+    stage.until(
+      'the order is sealed and a new version stands alone',
+      () => isSealed(stage) && stands(stage, above),
+      45,
+    );
+}
+
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'issue',
@@ -96,6 +110,36 @@ export const SCENARIOS: readonly Scenario[] = [
     end: ends(1),
   },
   {
+    name: 'revocation',
+    calls: [STATUS, ...MINT],
+    // the order's own writes are made beside these, in no fixed order
+    counts: (call) => isProtocolWrite(call) && !isOrder(call),
+    prepare: (stage) => issued(stage, SHORT_OVERLAP),
+    begin: (stage) => stage.revoke('order', { match: { name: 'agent' } }),
+    end: sealedAbove(1),
+  },
+  {
+    name: 'sealing',
+    calls: ['update tokenrevocations/status order'],
+    counts: (call) => isProtocolWrite(call) && call.resource === 'tokenrevocations/status',
+    prepare: (stage) => issued(stage, SHORT_OVERLAP),
+    begin: (stage) => stage.revoke('order', { match: { name: 'agent' } }),
+    end: sealedAbove(1),
+  },
+  {
+    name: 'block',
+    calls: [STATUS, 'delete secrets agent', STATUS],
+    counts: (call) => isProtocolWrite(call) && !isOrder(call),
+    prepare: (stage) => issued(stage),
+    begin: (stage) => stage.revoke('order', { match: { name: 'agent' }, afterwards: 'Block' }),
+    end: (stage) =>
+      stage.until(
+        'it is blocked',
+        () => isSealed(stage) && stage.condition('agent', 'Ready')?.reason === 'Blocked',
+        45,
+      ),
+  },
+  {
     // the operator writes nothing: it finds the ApiToken gone, and says so in the audit file
     name: 'deletion',
     calls: ['get apitokens agent'],
@@ -148,6 +192,7 @@ export function endState(stage: Stage): unknown {
       versions: status.versions?.map(({ state, grant }) => ({ state, grant })),
       isLatest: status.lastVersion === current?.version,
       revoked: status.revokedThroughVersion,
+      handled: status.handledRevocations?.length,
       isAnswered: status.lastHandledRotateRequest ?? '',
       isSealed: status.seal !== undefined,
       hasFailures: status.failures !== undefined,
@@ -163,7 +208,10 @@ export function endState(stage: Stage): unknown {
         type,
         status,
         reason === 'Issued' ? 'Rotated' : reason,
-        message.replaceAll(/\d{4}-[0-9T:-]+Z/g, 'TIME').replaceAll(/\b\d+\b/g, '#'),
+        message
+          .replaceAll(stage.namespace, 'NAMESPACE')
+          .replaceAll(/\d{4}-[0-9T:-]+Z/g, 'TIME')
+          .replaceAll(/\b\d+\b/g, '#'),
       ]),
     },
     secret: secret && {
@@ -174,6 +222,9 @@ export function endState(stage: Stage): unknown {
       annotations: Object.keys(secret.metadata.annotations ?? {}).filter((key) => key !== 'tokenwright.dev/settled'),
       owners: secret.metadata.ownerReferences?.map(({ kind, name, controller }) => [kind, name, controller]),
     },
+    revocations: stage.timeline
+      .list('tokenrevocations', stage.namespace)
+      .map(({ metadata, status }) => [metadata.name, status?.matched, status?.sealed, status?.conditions?.length]),
     workloads: (['deployments', 'statefulsets'] as const).flatMap((kind) =>
       stage.timeline.list(kind, stage.namespace).map(({ metadata, spec }) => {
         const annotations = Object.values(spec?.template?.metadata?.annotations ?? {});

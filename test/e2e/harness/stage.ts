@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ApiToken, ApiTokenCondition, ApiTokenSpec } from '../../../src/api/apitoken.ts';
 import { SECRET_KEYS, versionAnnotation } from '../../../src/api/names.ts';
+import type { TokenRevocationSpec } from '../../../src/api/token-revocation.ts';
 import type { AuditRecord } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/value.ts';
 import { ApiServer, expectOk, installApi, OPERATOR } from '../../crds/api-server.ts';
 import { cluster } from '../cluster.ts';
 import { inspect } from './inspection.ts';
-import { apiToken, type WorkloadOptions, workload } from './manifests.ts';
+import { apiToken, tokenRevocation, type WorkloadOptions, workload } from './manifests.ts';
 import { OperatorProcess, SCRATCH } from './operator.ts';
 import { ApiProxy, isProtocolWrite } from './proxy.ts';
 import { type Kind, type Kinds, pathOf, type SecretObject, Timeline } from './timeline.ts';
@@ -70,10 +71,22 @@ export class Theatre {
     for (const stage of this.#stages) await stage.close();
     // on a control plane of our own the namespaces stay, for the search for leaked values
     if (!cluster().etcd) {
-      for (const { namespace } of this.#stages) await this.server.delete(`/api/v1/namespaces/${namespace}`);
+      for (const { namespace } of this.#stages) {
+        await this.#release(namespace);
+        await this.server.delete(`/api/v1/namespaces/${namespace}`);
+      }
     }
     await this.timeline.close();
     await this.server.close();
+  }
+
+  /** What no operator is left to let go. */
+  async #release(namespace: string): Promise<void> {
+    const operator = this.server.as(OPERATOR);
+    for (const { metadata } of this.timeline.list('tokenrevocations', namespace)) {
+      const path = pathOf('tokenrevocations', namespace, metadata.name);
+      await operator.mergePatch(path, { metadata: { finalizers: null } });
+    }
   }
 }
 
@@ -185,6 +198,10 @@ export class Stage {
       () => this.podsOf(name).filter(isReadyPod).length === wanted && this.isRolledOut(kind, name),
     );
     await this.untilTheNextSecond();
+  }
+
+  async revoke(name: string, spec: Partial<TokenRevocationSpec> & Pick<TokenRevocationSpec, 'match'>): Promise<void> {
+    expectOk(await this.server.create(this.path('tokenrevocations'), tokenRevocation(name, spec)));
   }
 
   async patch(kind: Kind, name: string, patch: object): Promise<void> {

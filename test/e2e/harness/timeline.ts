@@ -5,6 +5,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiToken } from '../../../src/api/apitoken.ts';
+import type { TokenRevocation } from '../../../src/api/token-revocation.ts';
 import type { PodSpec } from '../../../src/domain/consumers.ts';
 import { ClusterConnection } from '../../../src/kube/connection.ts';
 import type { KubeObject } from '../../../src/ports.ts';
@@ -31,6 +32,7 @@ export interface EventObject extends KubeObject {
 
 export interface Kinds {
   apitokens: ApiToken;
+  tokenrevocations: TokenRevocation;
   secrets: SecretObject;
   pods: PodObject;
   events: EventObject;
@@ -44,6 +46,7 @@ export type Kind = keyof Kinds;
 
 const GROUPS: Record<Kind, string> = {
   apitokens: '/apis/tokenwright.dev/v1alpha1',
+  tokenrevocations: '/apis/tokenwright.dev/v1alpha1',
   secrets: '/api/v1',
   pods: '/api/v1',
   namespaces: '/api/v1',
