@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cluster } from '../e2e/cluster.ts';
+import { script } from '../e2e/harness/operator.ts';
 import { Theatre } from '../e2e/harness/stage.ts';
 import { ELSEWHERE, TRIED, VARIABLES } from './commands.ts';
 import { pages, root, type Step, stepsOf } from './markdown.ts';
@@ -18,7 +19,7 @@ let bin: string;
 beforeAll(async () => {
   bin = mkdtempSync(join(tmpdir(), 'tokenwright-docs-'));
   const tokenwright = join(bin, 'tokenwright');
-  writeFileSync(tokenwright, `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'src/main.ts')}' "$@"\n`);
+  writeFileSync(tokenwright, `#!/bin/sh\nexec '${process.execPath}' '${await script()}' "$@"\n`);
   chmodSync(tokenwright, 0o755);
   theatre = await Theatre.open('docs');
   const stage = await theatre.stage();

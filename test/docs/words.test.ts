@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { script } from '../e2e/harness/operator.ts';
 import { ELSEWHERE, isRun, TRIED } from './commands.ts';
 import { commandsOf, pages, root, SHELLS, SILENT } from './markdown.ts';
 
@@ -13,7 +14,7 @@ const COMMANDS = PAGES.flatMap((page) => page.blocks.flatMap(commandsOf));
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
 
 async function help(...words: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'src/main.ts'), ...words, '--help']);
+  const { stdout } = await promisify(execFile)(process.execPath, [await script(), ...words, '--help']);
   return stdout;
 }
 
