@@ -17,7 +17,11 @@ export interface LogOptions extends EntryFilter {
 export async function log(terminal: Terminal, { file, follow, output, ...filter }: LogOptions): Promise<void> {
   const cutter = new LineCutter(LONGEST_LINE);
   let broken = 0;
+  // not before the file is known to be there
+  let head = output === undefined ? titles() : '';
   const show = (lines: Iterable<string>) => {
+    terminal.print(head);
+    head = '';
     for (const line of lines) {
       const entry = parseEntry(line);
       if (entry === 'broken') broken += 1;
@@ -25,7 +29,6 @@ export async function log(terminal: Terminal, { file, follow, output, ...filter 
         terminal.print(output === 'json' ? `${JSON.stringify(entry.fields)}\n` : row(entry, terminal));
     }
   };
-  if (output === undefined) terminal.print(titles());
   try {
     const chunks: AsyncIterable<Buffer> = file === '-' ? process.stdin : chunksOf(file, follow);
     for await (const chunk of chunks) show(cutter.cut(chunk));

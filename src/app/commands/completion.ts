@@ -8,7 +8,7 @@ import { oneOf } from '../flags.ts';
 import { terminal, withSession } from '../session.ts';
 
 /** Somebody waits at a prompt. */
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 5_000;
 
 export const completion = createCommand({
   name: 'completion',
