@@ -53,7 +53,7 @@ export class VerdictLog {
     return true;
   }
 
-  /** Records written, and records for which there was no room. */
+  /** Records written, and records that are lost: for want of room, or since the sink was closed. */
   get counts(): { kept: number; dropped: number } {
     return { kept: this.#kept, dropped: this.#dropped };
   }
@@ -74,15 +74,15 @@ export class VerdictLog {
     const timer = setTimeout(() => late.resolve(), CLOSE_MILLISECONDS);
     await Promise.race([this.#writing, late.promise]);
     clearTimeout(timer);
+    this.#dropped += this.#lines.length;
+    this.#lines = [];
     await this.#sink.close();
   }
 
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    if (this.#lines.length > 0) this.#writing ??= this.#write();
   }
 
   async #write(): Promise<void> {
@@ -101,9 +101,11 @@ export class VerdictLog {
       }
       // tried again; meanwhile it goes on counting against the bound
       this.#lines = [...lines, ...this.#lines];
-      if (this.#closing) return;
+      if (this.#closing) break;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
     }
+    // at once, so that a record that comes next begins anew
+    this.#writing = undefined;
   }
 
   async #append(text: string): Promise<string | undefined> {
@@ -117,10 +119,17 @@ export class VerdictLog {
   }
 }
 
-/** One line, bounded, without a token's value. */
+/** One line, bounded, without a token's value: whoever reaches the verifier past its gateway may write one anywhere. */
 export function formatVerdict(record: VerdictRecord): string {
-  const { path, purpose, traceparent, method } = record;
-  const tamed = { path: tame(path), purpose: tame(purpose), traceparent: tame(traceparent), method: tame(method) };
+  const { audience, scopes, path, purpose, traceparent, method } = record;
+  const tamed = {
+    audience: tame(audience),
+    scopes: scopes?.map(tame),
+    method: tame(method),
+    path: tame(path?.split('?', 1)[0]),
+    traceparent: tame(traceparent),
+    purpose: tame(purpose),
+  };
   return `${JSON.stringify({ schema: VERDICT_SCHEMA, ...record, ...tamed })}\n`;
 }
 
