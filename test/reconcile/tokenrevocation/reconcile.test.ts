@@ -1,0 +1,156 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { ApiToken } from '../../../src/api/apitoken.ts';
+import type { Revocation } from '../../../src/domain/revocation.ts';
+import { KubeError } from '../../../src/ports.ts';
+import { type RevocationDeps, reconcileRevocation } from '../../../src/reconcile/tokenrevocation/reconcile.ts';
+import { listening } from '../../audit/records.ts';
+import { type Change, FINALIZER, PENDING, revocation, token } from './samples.ts';
+
+const CREATED = Date.parse('2026-11-23T12:00:00Z');
+const HELD: Change = { metadata: { labels: PENDING, finalizers: [FINALIZER] } };
+const UID = 'uid-support/leak';
+
+let now: number;
+let held: Revocation | undefined;
+let tokens: ApiToken[];
+let progress: { matched: number; left: number };
+let calls: string[];
+let hurried: string[];
+let deps: RevocationDeps;
+
+beforeEach(() => {
+  now = CREATED;
+  held = revocation('support/leak');
+  tokens = [];
+  progress = { matched: 0, left: 0 };
+  calls = [];
+  hurried = [];
+  deps = {
+    client: {
+      list: async () => [],
+      mergePatch: async (_type, _key, patch) => {
+        const { labels, finalizers } = (patch as { metadata: { labels: object; finalizers: string[] } }).metadata;
+        calls.push(`marks ${JSON.stringify(labels)} ${finalizers.join()}`);
+        const marks = Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== null));
+        return { ...held, metadata: { ...held?.metadata, labels: marks, finalizers } } as never;
+      },
+      replaceStatus: async (_type, object) => {
+        const { status, metadata } = object as unknown as Revocation;
+        calls.push(`status ${status?.sealed} ${status?.matched} ${status?.conditions?.map((c) => c.reason).join()}`);
+        expect(metadata).toMatchObject({ uid: UID, resourceVersion: '1' });
+        return { ...held, status } as never;
+      },
+      delete: async (_type, key, preconditions) => {
+        calls.push(`delete ${key.name} ${JSON.stringify(preconditions)}`);
+      },
+    },
+    async *tokenPages() {
+      yield tokens;
+    },
+    governed: [],
+    namespaces: new Map(),
+    revocations: {
+      get: () => held,
+      observe: (revocation) => {
+        held = revocation;
+      },
+    },
+    book: { progress: () => progress },
+    hurry: (key, order) => hurried.push(`${key} for ${order}`),
+    log: listening().log,
+    clock: { now: () => now },
+    retention: 3600,
+  };
+});
+
+const step = () => reconcileRevocation(deps, 'support/leak');
+
+describe('a revocation', () => {
+  it('goes its way: held, sealed, let go, deleted', async () => {
+    tokens = [token('support/a', { handled: [UID] })];
+    expect(await step()).toEqual({ requeueAt: now });
+    expect(await step()).toEqual({ requeueAt: now });
+    expect(await step()).toEqual({ requeueAt: now + 60_000 });
+    now += 60_000;
+    await step();
+    expect(await step()).toEqual({ requeueAt: CREATED + 3_600_000 });
+    now = CREATED + 3_600_000;
+    expect(await step()).toEqual({});
+    expect(calls).toEqual([
+      `marks {"tokenwright.dev/pending":"true"} ${FINALIZER}`,
+      'status true 1 Sealed',
+      'marks {"tokenwright.dev/pending":null} ',
+      `delete leak {"uid":"${UID}","resourceVersion":"1"}`,
+    ]);
+    expect(held?.status).toMatchObject({ sealedTime: '2026-11-23T12:00:00Z', observedGeneration: 1 });
+  });
+
+  it('is not sealed on the word of the cache alone: who is left is hurried', async () => {
+    held = revocation('support/leak', HELD);
+    tokens = [token('support/a', { handled: [UID] }), token('support/b')];
+    expect(await step()).toEqual({ requeueAt: now + 500 });
+    expect(hurried).toEqual([`support/b for ${UID}`]);
+    expect(calls).toEqual([]);
+  });
+
+  it('tells how many match where that takes long, once', async () => {
+    held = revocation('support/leak', HELD);
+    progress = { matched: 7, left: 3 };
+    expect(await step()).toEqual({ requeueAt: CREATED + 2000 });
+    now += 2000;
+    expect(await step()).toEqual({});
+    await step();
+    expect(calls).toEqual(['status false 7 Sealing,Sealing']);
+  });
+
+  it('keeps the receipts of verifiers, and the finalizers of others', async () => {
+    const receipts = [{ verifier: 'v', environment: 'e', afterMilliseconds: 1, time: '2026-11-23T12:00:00Z' }];
+    held = revocation('support/leak', { metadata: { finalizers: ['example.com/x'] }, status: { receipts } });
+    await step();
+    expect(held?.metadata.finalizers).toEqual(['example.com/x', FINALIZER]);
+    await step();
+    expect(held?.status).toMatchObject({ sealed: true, receipts });
+    now += 60_000;
+    await step();
+    expect(held?.metadata.finalizers).toEqual(['example.com/x']);
+  });
+
+  it('is left alone where it reaches what others govern', async () => {
+    held = revocation('leak');
+    deps.governed = ['support'];
+    expect(await reconcileRevocation(deps, 'leak')).toEqual({});
+    expect(calls).toEqual([]);
+  });
+
+  it('that is gone is nothing to do', async () => {
+    held = undefined;
+    expect(await step()).toEqual({});
+  });
+
+  it.each(['Conflict', 'NotFound'] as const)('is looked at again after %s, without a fuss', async (reason) => {
+    deps.client.mergePatch = async () => {
+      throw new KubeError({ reason, status: 409, transient: false, message: reason });
+    };
+    expect(await step()).toEqual({ requeueAt: now + 50 });
+  });
+
+  it('whose write is refused goes to the back-off of the queue', async () => {
+    deps.client.mergePatch = async () => {
+      throw new KubeError({ reason: 'Forbidden', status: 403, transient: false, message: 'no' });
+    };
+    await expect(step()).rejects.toThrow('no');
+  });
+
+  it('keeps the time of its last transition while its status stays', async () => {
+    held = revocation('support/leak', { ...HELD, spec: { afterwards: 'Block' } });
+    progress = { matched: 2, left: 1 };
+    now += 5000;
+    await step();
+    const [ready] = held?.status?.conditions ?? [];
+    progress = { matched: 3, left: 1 };
+    now += 5000;
+    await step();
+    expect(held?.status?.matched).toBe(3);
+    expect(held?.status?.conditions?.[0]?.lastTransitionTime).toBe(ready?.lastTransitionTime);
+  });
+});
