@@ -30,8 +30,8 @@ export class ValueMemory {
   }
 
   /**
-   * On a live read only: a value is useless when status does not have it as Next, and its write can no longer land
-   * because the resourceVersion that it needs is gone.
+   * On a live read only, such as the reply to our own write: a value is useless when status does not have it as Next,
+   * and its write can no longer land because the resourceVersion that it needs is gone.
    */
   forgetUseless(uid: string, resourceVersion: string, versions: readonly VersionRecord[]): void {
     const held = this.#held.get(uid);

@@ -54,6 +54,7 @@ export async function writeStatus(
     status: document,
   });
   deps.tokens.observe(written);
+  deps.values.forgetUseless(uid, written.metadata.resourceVersion, write.status.versions);
   announce(deps, token, document.conditions ?? []);
   count(deps, written);
   return written;
