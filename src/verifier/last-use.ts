@@ -1,4 +1,8 @@
 /** When each version was last allowed a call. Kept in memory only: writing it to ApiTokens would cost a write for each call. */
+
+/** Of one ApiToken: more are not accepted at a time. The oldest goes, since a version never comes back. */
+const VERSIONS = 16;
+
 export class LastUse {
   /** By UID, then by version: epoch seconds. */
   readonly #uses = new Map<string, Map<number, number>>();
@@ -10,6 +14,7 @@ export class LastUse {
       this.#uses.set(uid, versions);
     }
     versions.set(version, Math.floor(milliseconds / 1000));
+    if (versions.size > VERSIONS) versions.delete(Math.min(...versions.keys()));
   }
 
   /** Epoch seconds by version; none since this verifier started where one is missing. */
@@ -20,11 +25,5 @@ export class LastUse {
   /** To be told when an ApiToken is gone. */
   forget(uid: string): void {
     this.#uses.delete(uid);
-  }
-
-  /** Drops the versions that are no longer accepted. */
-  keep(uid: string, versions: readonly number[]): void {
-    const uses = this.#uses.get(uid);
-    for (const version of uses?.keys() ?? []) if (!versions.includes(version)) uses?.delete(version);
   }
 }

@@ -38,40 +38,44 @@ export class Recorder implements VerdictRecorder {
     const { metrics, lastUse, now, whenSlow } = this.#options;
     const { outcome, token, version } = decision;
     const audience = 'audience' in call.needs ? call.needs.audience : undefined;
+    const stands = this.#audit(call, decision) || whenSlow === 'drop';
     // what a stranger may make up is no label
-    metrics.verdict(outcome, outcome === 'AudienceUnknown' ? undefined : audience, seconds);
-    if (outcome === 'Allowed' && token && version) lastUse.used(token.uid, version.version, now());
-    return this.#audit(call, decision) || whenSlow === 'drop';
+    const label = outcome === 'AudienceUnknown' ? undefined : audience;
+    metrics.verdict(stands ? outcome : 'AuditUnavailable', label, seconds);
+    if (stands && outcome === 'Allowed' && token && version) lastUse.used(token.uid, version.version, now());
+    return stands;
   }
 
-  /** Writes the summaries; to be called once a minute, and at the end. */
+  /** Writes the summaries; to be called once a minute, and at the end. Where a verdict needs its record, what finds no room stays. */
   flush(): void {
-    for (const summary of this.#summaries.values()) this.#options.log.record(summary);
-    this.#summaries.clear();
+    const { log, whenSlow } = this.#options;
+    for (const [key, summary] of this.#summaries)
+      if (log.record(summary) || whenSlow === 'drop') this.#summaries.delete(key);
   }
 
   #audit(call: Call, decision: Decision): boolean {
     const { audit, log } = this.#options;
     if (decision.outcome !== 'Allowed' || audit.level === 'all') return log.record(this.#recordOf(call, decision));
-    if (audit.level === 'denials') {
-      this.#summarize(call, decision);
-      return true;
-    }
+    if (audit.level === 'denials') return this.#summarize(call, decision);
     this.#allowed += 1;
     if (this.#allowed % audit.oneIn !== 0) return true;
     return log.record({ ...this.#recordOf(call, decision), count: audit.oneIn });
   }
 
-  #summarize(call: Call, decision: Decision): void {
+  #summarize(call: Call, decision: Decision): boolean {
     const record = this.#recordOf(call, decision);
-    const key = `${record.uid} ${record.version} ${record.audience}`;
+    const key = `${record.uid} ${record.version} ${record.audience} ${record.door}`;
     const known = this.#summaries.get(key);
-    if (known) known.count += 1;
-    else {
-      const { source: _, traceparent: __, method: ___, path: ____, ...rest } = record;
-      if (this.#summaries.size >= SUMMARIES) this.flush();
-      this.#summaries.set(key, { ...rest, count: 1 });
+    if (known) {
+      known.count += 1;
+      return true;
     }
+    if (this.#summaries.size >= SUMMARIES) this.flush();
+    if (this.#summaries.size >= SUMMARIES) return false;
+    // what the calls that are told together need not share
+    const { source: _, traceparent: __, method: ___, path: ____, scopes: _____, ...rest } = record;
+    this.#summaries.set(key, { ...rest, count: 1 });
+    return true;
   }
 
   #recordOf(call: Call, { outcome, token, version }: Decision): VerdictRecord {
