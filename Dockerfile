@@ -29,6 +29,7 @@ LABEL org.opencontainers.image.title="Tokenwright" \
       org.opencontainers.image.created="${CREATED}"
 WORKDIR /app
 COPY --from=build /src/dist/tokenwright.js /src/dist/THIRD_PARTY_LICENSES.txt ./
+COPY --from=build /src/dist/chunks ./chunks
 COPY LICENSE ./
 ENV NODE_ENV=production
 # distroless' nonroot, as a number: the kubelet cannot tell whether a name is root

@@ -1,12 +1,8 @@
 /** Joins the parts of the commands that people run: their cluster, their terminal, and how they end. */
 
-import { explain, Failure } from '../cli/failure.ts';
+import { explain } from '../cli/failure.ts';
 import type { Session } from '../cli/session.ts';
 import { type Terminal, terminalOf } from '../cli/terminal.ts';
-import { ApiServerClient } from '../kube/client.ts';
-import { ClusterConnection } from '../kube/connection.ts';
-import { loadKubeConfig } from '../kube/kubeconfig.ts';
-import { VERSION } from '../version.ts';
 import { onlyOn, optional, withDefault } from './command.ts';
 import { anyText, duration, namespaceName } from './flags.ts';
 
@@ -34,9 +30,11 @@ export interface ClusterChoice {
  * @throws Failure where the cluster cannot be reached or refuses
  */
 export async function withSession<T>(choice: ClusterChoice, run: (session: Session) => Promise<T>): Promise<T> {
-  const { connection, namespace, server } = await open(choice);
+  // loaded when it is needed: --help, log and completion scripts are there at once
+  const { openCluster } = await import('./cluster.ts');
+  const { client, server, namespace, close } = await openCluster(choice);
   const session: Session = {
-    client: new ApiServerClient({ connection }),
+    client,
     server,
     namespace: choice.namespace ?? namespace,
     terminal,
@@ -47,20 +45,6 @@ export async function withSession<T>(choice: ClusterChoice, run: (session: Sessi
   } catch (error) {
     throw explain(error, session);
   } finally {
-    await connection.close();
-  }
-}
-
-async function open({ kubeconfig, context }: ClusterChoice) {
-  try {
-    const config = loadKubeConfig({ kubeconfig, context });
-    const connection = await ClusterConnection.open(config, VERSION);
-    const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
-    return { connection, namespace, server: connection.origin };
-  } catch (error) {
-    const said = error instanceof Error ? error.message : 'the cluster cannot be reached';
-    throw new Failure(
-      `${said}. Name a kubeconfig by --kubeconfig or KUBECONFIG, and one of its contexts by --context.`,
-    );
+    await close();
   }
 }

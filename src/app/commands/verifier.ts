@@ -1,9 +1,9 @@
-/** `tokenwright verifier`. */
+/** `tokenwright verifier`. Loaded when it runs, so that it holds no memory in the other commands. */
 import { VERSION } from '../../version.ts';
-import { runVerifier } from '../verifier.ts';
 import { verifierCommand } from '../verifier-config.ts';
 import { serve } from './service.ts';
 
-export const verifier = verifierCommand((config) =>
-  serve('verifier', config, (log, stop) => runVerifier({ config, version: VERSION, log, stop })),
-);
+export const verifier = verifierCommand(async (config) => {
+  const { runVerifier } = await import('../verifier.ts');
+  await serve('verifier', config, (log, stop) => runVerifier({ config, version: VERSION, log, stop }));
+});
