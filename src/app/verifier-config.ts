@@ -81,6 +81,9 @@ const auditLevel: Reader<AuditLevel> = (text) => {
     : { problem: 'must be all, denials or sampled:N with N from 2' };
 };
 
+/** The field manager of its receipts, `tokenwright-verifier-<name>`, is at most 128 characters. */
+const NAME_LIMIT = 128 - 'tokenwright-verifier-'.length;
+
 // biome-ignore format: a table
 const FLAGS = {
   'environment': optional('NAME', environmentName, 'Environment whose tokens are accepted, such as production. Those of all others are refused. Required.'),
@@ -89,7 +92,7 @@ const FLAGS = {
   'tls-cert-file': optional('FILE', anyText, 'Certificate chain in PEM. Read again when it changes.'),
   'tls-key-file': optional('FILE', anyText, 'Its private key in PEM.'),
   'tls': onOff('true', 'Serve TLS. --no-tls serves plain HTTP, for a gateway on the same host or a mesh that encrypts.'),
-  'name': optional('NAME', objectName, 'Of this verifier, in receipts and records. POD_NAME or the host name unless given.'),
+  'name': optional('NAME', objectName, `Of this verifier, in receipts, records and its Lease: its pod's name, the only one that admission lets the pod's account use. At most ${NAME_LIMIT} characters. POD_NAME or the host name unless given.`),
   'kubeconfig': optional('FILE', anyText, "How to reach the API server. KUBECONFIG, ~/.kube/config or the pod's own account unless given."),
   'context': optional('NAME', anyText, 'Context of the kubeconfig. Its current one unless given.'),
   'namespace': optional('NAME', namespaceName, "Where the operator publishes its seal keys. POD_NAMESPACE, the pod's, or tokenwright-system unless given."),
@@ -129,19 +132,25 @@ export function verifierCommand(
     const flags = valuesOf(command, FLAGS, env);
     const { environment } = flags;
     const tls = tlsOf(flags);
+    const name = flags.name ?? (env.POD_NAME?.trim() || hostname());
     const problems: string[] = [];
     if (environment === undefined)
       problems.push('--environment is missing: say whose tokens are accepted, such as --environment=production.');
     if (tls === 'incomplete')
       problems.push('--tls-cert-file and --tls-key-file are both needed; for plain HTTP say --no-tls.');
-    if (environment === undefined || tls === 'incomplete') throw new UsageError(command, problems);
+    if (name.length > NAME_LIMIT)
+      problems.push(
+        `--name must be at most ${NAME_LIMIT} characters, not the ${name.length} of ${name}: shorten the name of the pod.`,
+      );
+    if (environment === undefined || tls === 'incomplete' || problems.length > 0)
+      throw new UsageError(command, problems);
     return run({
       kubeconfig: flags.kubeconfig,
       context: flags.context,
       namespace: flags.namespace ?? ownNamespace(env, readFile),
       upstreamNamespace: flags['upstream-namespace'],
       environment,
-      name: flags.name ?? (env.POD_NAME?.trim() || hostname()),
+      name,
       bindAddress: flags['bind-address'],
       grpcBindAddress: flags['grpc-bind-address'],
       tls,
