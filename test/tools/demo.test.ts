@@ -5,7 +5,9 @@ import { expect, test } from 'vitest';
 
 const DEMO = fileURLToPath(new URL('../../tools/demo/demo.ts', import.meta.url));
 
-test('the demo shows a token minted, rotated, healed and refused, and no value', { timeout: 170_000 }, async () => {
+test('the demo shows a token in use, rotated, healed, refused and revoked, and no value', {
+  timeout: 170_000,
+}, async () => {
   // rejects unless the exit code is 0
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [DEMO], { timeout: 165_000 });
   for (const sentence of [
@@ -13,11 +15,16 @@ test('the demo shows a token minted, rotated, healed and refused, and no value',
     'Version 1 -> 2. Both are accepted during the overlap',
     'The workload was restarted (version.tokenwright.dev/',
     'Version 1 was retired',
+    ' calls so far; 0 failed.',
     'Healed with version ',
+    'the audit log says EnvironmentWrong',
+    'The thief is refused. Receipt of verifier verifier-1: ',
+    'the agent has it, and goes on.',
     'without wildcards',
     'tokenwright_mints_total',
-    'outcome heal',
-    'kubectl get apitokens',
+    'tokenwright_revocations_total',
+    'revoke     outcome',
+    'verdict    Allowed',
     'Cleaned up',
   ])
     expect(stdout).toContain(sentence);
