@@ -5,7 +5,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { REASONS } from '../api/reasons.ts';
 import type { KubeErrorReason, Metrics, TokenFacts } from '../ports.ts';
-import { foldCode, Label } from './label.ts';
+import { ClientMetrics, registerBuild, registerCounter, registerGauge } from './client-metrics.ts';
+import { Label } from './label.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 import { TokenSeries } from './token-series.ts';
 
@@ -41,12 +42,10 @@ const KUBE_REASONS: readonly KubeErrorReason[] = [
 /** What the operator counts, and the text that Prometheus scrapes. */
 export class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
+  readonly #client = new ClientMetrics(this.#registry);
   readonly #tokens: TokenSeries;
 
   readonly #controllers = new Label({ limit: 16 });
-  readonly #verbs = new Label({ limit: 16 });
-  readonly #resources = new Label({ limit: 64 });
-  readonly #watchReasons = new Label({ limit: 16 });
   readonly #reasons = new Label({ known: [...Object.keys(REASONS), ...KUBE_REASONS] });
   readonly #kinds = new Label({ known: ['Deployment', 'StatefulSet', 'DaemonSet'] });
 
@@ -75,26 +74,6 @@ export class PrometheusMetrics implements Metrics {
     WAITING_SECONDS,
     'controller',
   );
-  readonly #apiCalls = this.#counter(
-    'api_calls_total',
-    'Calls to the API server by verb, resource and HTTP status; 0 where no answer came.',
-    'verb',
-    'resource',
-    'code',
-  );
-  readonly #apiSeconds = this.#histogram(
-    'api_call_duration_seconds',
-    'Duration of a call to the API server in seconds.',
-    SECONDS,
-    'verb',
-    'resource',
-  );
-  readonly #watches = this.#counter(
-    'watch_restarts_total',
-    'Watches that were started again, by resource and reason.',
-    'resource',
-    'reason',
-  );
   readonly #leader = this.#gauge('leader', 'Whether this operator is the leader (1) or stands by (0).');
   readonly #minted = this.#counter('mints_total', 'Versions minted, by cause.', 'cause');
   readonly #rotated = this.#counter('rotations_total', 'Versions after the first that were delivered.');
@@ -113,10 +92,7 @@ export class PrometheusMetrics implements Metrics {
 
   constructor(options: MetricsOptions) {
     this.#tokens = new TokenSeries(options.tokenLimit ?? DEFAULT_TOKEN_LIMIT);
-    this.#gauge('build_info', 'Always 1; the build is in the labels.', 'version', 'revision', 'node_version').set(
-      { version: options.version, revision: options.revision ?? 'unknown', node_version: process.versions.node },
-      1,
-    );
+    registerBuild(this.#registry, { version: options.version, revision: options.revision ?? 'unknown' });
     this.#registerTotals();
     registerProcessMetrics(this.#registry);
   }
@@ -133,17 +109,7 @@ export class PrometheusMetrics implements Metrics {
 
   /** Shows a counter that another adapter keeps, such as Events dropped. `name` without prefix, ending in `_total`. */
   exposeCounter(name: string, help: string, read: () => number): void {
-    let shown = 0;
-    new Counter({
-      name: `tokenwright_${name}`,
-      help,
-      registers: [this.#registry],
-      collect() {
-        const value = read();
-        this.inc(Math.max(0, value - shown));
-        shown = value;
-      },
-    });
+    registerCounter(this.#registry, name, help, read);
   }
 
   reconciled(controller: string, result: 'success' | 'requeue' | 'error', seconds: number): void {
@@ -169,9 +135,7 @@ export class PrometheusMetrics implements Metrics {
   }
 
   apiCall(verb: string, resource: string, code: number, seconds: number): void {
-    const labels = { verb: this.#verbs.fold(verb), resource: this.#resources.fold(resource) };
-    this.#apiCalls.inc({ ...labels, code: foldCode(code) });
-    this.#apiSeconds.observe(labels, seconds);
+    this.#client.apiCall(verb, resource, code, seconds);
   }
 
   leader(isLeader: boolean): void {
@@ -179,7 +143,7 @@ export class PrometheusMetrics implements Metrics {
   }
 
   watchRestarted(resource: string, reason: string): void {
-    this.#watches.inc({ resource: this.#resources.fold(resource), reason: this.#watchReasons.fold(reason) });
+    this.#client.watchRestarted(resource, reason);
   }
 
   minted(cause: string): void {
@@ -216,15 +180,7 @@ export class PrometheusMetrics implements Metrics {
       help: string,
       read: (totals: ReturnType<TokenSeries['totals']>) => number | undefined,
     ) => {
-      const tokens = this.#tokens;
-      new Gauge({
-        name: `tokenwright_${name}`,
-        help,
-        registers: [this.#registry],
-        collect() {
-          this.set(read(tokens.totals()) ?? Number.NaN);
-        },
-      });
+      registerGauge(this.#registry, name, help, () => read(this.#tokens.totals()));
     };
     total('tokens', 'ApiTokens that are governed.', (totals) => totals.tokens);
     total('tokens_ready', 'ApiTokens that are Ready.', (totals) => totals.ready);

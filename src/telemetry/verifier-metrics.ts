@@ -1,12 +1,12 @@
 /** Prometheus metrics of the verifier. Their number is bounded: outcomes are a closed set, audiences a capped one. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
 import { OUTCOMES, type Outcome } from '../domain/verdict/outcome.ts';
-import { foldCode, Label } from './label.ts';
+import { ClientMetrics, registerBuild, registerCounter, registerGauge } from './client-metrics.ts';
+import { Label } from './label.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 
 const VERDICT_SECONDS = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 1];
 const PROPAGATION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
-const API_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export interface VerifierMetricsOptions {
   version: string;
@@ -19,22 +19,16 @@ export interface VerifierMetricsOptions {
 
 export class VerifierMetrics {
   readonly #registry = new Registry();
-  readonly #registers = [this.#registry];
+  readonly #client = new ClientMetrics(this.#registry);
   readonly #environment: string;
   readonly #audiences = new Label({ limit: 200 });
-  readonly #verbs = new Label({ limit: 16 });
-  readonly #resources = new Label({ limit: 64 });
-  readonly #watchReasons = new Label({ limit: 16 });
   readonly #outcomes = new Label({ known: Object.keys(OUTCOMES) });
   readonly #verdicts;
   readonly #seconds;
   readonly #propagation;
-  readonly #apiCalls;
-  readonly #apiSeconds;
-  readonly #watches;
 
   constructor(options: VerifierMetricsOptions) {
-    const registers = this.#registers;
+    const registers = [this.#registry];
     this.#environment = options.environment;
     this.#verdicts = new Counter({
       name: 'tokenwright_verdicts_total',
@@ -54,38 +48,11 @@ export class VerifierMetrics {
       buckets: PROPAGATION_SECONDS,
       registers,
     });
-    this.#apiCalls = new Counter({
-      name: 'tokenwright_api_calls_total',
-      help: 'Calls to the API server by verb, resource and HTTP status; 0 where no answer came.',
-      labelNames: ['verb', 'resource', 'code'],
-      registers,
-    });
-    this.#apiSeconds = new Histogram({
-      name: 'tokenwright_api_call_duration_seconds',
-      help: 'Duration of a call to the API server in seconds.',
-      labelNames: ['verb', 'resource'],
-      buckets: API_SECONDS,
-      registers,
-    });
-    this.#watches = new Counter({
-      name: 'tokenwright_watch_restarts_total',
-      help: 'Watches that were started again, by resource and reason.',
-      labelNames: ['resource', 'reason'],
-      registers,
-    });
-    this.#shows('index_tokens', 'ApiTokens in the index.', options.indexSize);
-    this.#shows(
-      'staleness_seconds',
-      'Seconds since it was last proved which revocations there are.',
-      options.staleness,
-    );
-    this.#shows('pending_revocations', 'Revocations that are not sealed yet.', options.pendingRevocations);
-    new Gauge({
-      name: 'tokenwright_build_info',
-      help: 'Always 1; the build is in the labels.',
-      labelNames: ['version', 'node_version'],
-      registers,
-    }).set({ version: options.version, node_version: process.versions.node }, 1);
+    const shows = (name: string, help: string, read: () => number) => registerGauge(this.#registry, name, help, read);
+    shows('index_tokens', 'ApiTokens in the index.', options.indexSize);
+    shows('staleness_seconds', 'Seconds since it was last proved which revocations there are.', options.staleness);
+    shows('pending_revocations', 'Revocations that are not sealed yet.', options.pendingRevocations);
+    registerBuild(this.#registry, { version: options.version, revision: 'unknown' });
     registerProcessMetrics(this.#registry);
   }
 
@@ -108,38 +75,15 @@ export class VerifierMetrics {
   }
 
   apiCall(verb: string, resource: string, code: number, seconds: number): void {
-    const labels = { verb: this.#verbs.fold(verb), resource: this.#resources.fold(resource) };
-    this.#apiCalls.inc({ ...labels, code: foldCode(code) });
-    this.#apiSeconds.observe(labels, seconds);
+    this.#client.apiCall(verb, resource, code, seconds);
   }
 
   watchRestarted(resource: string, reason: string): void {
-    this.#watches.inc({ resource: this.#resources.fold(resource), reason: this.#watchReasons.fold(reason) });
+    this.#client.watchRestarted(resource, reason);
   }
 
   /** A counter that another adapter keeps. `name` without prefix, ending in `_total`. */
   exposeCounter(name: string, help: string, read: () => number): void {
-    let shown = 0;
-    new Counter({
-      name: `tokenwright_${name}`,
-      help,
-      registers: this.#registers,
-      collect() {
-        const value = read();
-        this.inc(Math.max(0, value - shown));
-        shown = value;
-      },
-    });
-  }
-
-  #shows(name: string, help: string, read: () => number): void {
-    new Gauge({
-      name: `tokenwright_${name}`,
-      help,
-      registers: this.#registers,
-      collect() {
-        this.set(read());
-      },
-    });
+    registerCounter(this.#registry, name, help, read);
   }
 }

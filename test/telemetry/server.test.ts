@@ -97,7 +97,7 @@ describe('/metrics', () => {
 
   it('cuts a scrape whose reader takes too long, and frees its place', async () => {
     const { url, port } = await serve({
-      scrapeMilliseconds: 100,
+      scrapeMilliseconds: 2_000,
       render: async function* () {
         for (let i = 0; i < 1_000; i++) yield 'x'.repeat(65_536);
       },
@@ -108,8 +108,9 @@ describe('/metrics', () => {
       reader.pause();
       reader.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
     }
-    await expect.poll(async () => (await fetch(`${url}/metrics`, { method: 'HEAD' })).status).toBe(503);
-    await expect.poll(async () => (await fetch(`${url}/metrics`, { method: 'HEAD' })).status).toBe(200);
+    const status = async () => (await fetch(`${url}/metrics`, { method: 'HEAD' })).status;
+    await expect.poll(status, { timeout: 20_000 }).toBe(503);
+    await expect.poll(status, { timeout: 20_000 }).toBe(200);
     for (const reader of readers) reader.destroy();
   });
 
