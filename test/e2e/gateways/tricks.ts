@@ -18,7 +18,7 @@ export const UNDERSCORED_IDENTITY: Headers = IDENTITY_HEADERS.flatMap((name) => 
 ]);
 
 /** A client may name headers that a proxy must not pass on: RFC 9110, section 7.6.1. */
-export const DROPPING: Headers = [['connection', `close, ${IDENTITY_HEADERS.join(', ')}, authorization, x-api-key`]];
+export const DROPPING: Headers = [['connection', `close, ${IDENTITY_HEADERS.join(', ')}`]];
 
 /** Each claims, of a call to another route, that it is one to `route`, or that nothing is needed. */
 export function smuggledNeeds(audience: string, route: string): [what: string, Headers][] {
