@@ -24,18 +24,21 @@ export async function readTls({ certFile, keyFile }: TlsFiles): Promise<TlsMater
   }
 }
 
-/** Tells of a new pair once both files fit each other. Returns how to end it. */
-export function watchTls(files: TlsFiles, onChange: (tls: TlsMaterial) => void, log: Logger): () => void {
-  let known = '';
+/** Tells of a pair that is another than `inForce`, once both files fit each other. Returns how to end it. */
+export function watchTls(
+  files: TlsFiles,
+  inForce: TlsMaterial,
+  onChange: (tls: TlsMaterial) => void,
+  log: Logger,
+): () => void {
+  let known = textOf(inForce);
   const look = async () => {
     try {
       const tls = await readTls(files);
-      const now = `${tls.cert}${tls.key}`;
-      if (known !== '' && known !== now) {
-        onChange(tls);
-        log.info({ certFile: files.certFile }, 'certificate renewed');
-      }
-      known = now;
+      if (textOf(tls) === known) return;
+      known = textOf(tls);
+      onChange(tls);
+      log.info({ certFile: files.certFile }, 'certificate renewed');
     } catch (error) {
       log.warn({ err: error }, 'certificate not renewed');
     }
@@ -43,4 +46,8 @@ export function watchTls(files: TlsFiles, onChange: (tls: TlsMaterial) => void, 
   void look();
   const timer = setInterval(() => void look(), INTERVAL);
   return () => clearInterval(timer);
+}
+
+function textOf({ cert, key }: TlsMaterial): string {
+  return `${cert}${key}`;
 }

@@ -145,7 +145,7 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     server.renew(renewed);
     grpc?.renew(renewed);
   };
-  const unwatch = config.tls && watchTls(config.tls, renew, log);
+  const unwatch = config.tls && tls && watchTls(config.tls, tls, renew, log);
   const { namespace, environment } = config;
   let releaseLease: (() => Promise<void>) | undefined;
   try {

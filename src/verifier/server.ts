@@ -27,11 +27,19 @@ export interface VerifierServerOptions extends Address {
   verifier: Verifier;
   sourceOf: SourceOf;
   doors?: readonly BodyDoor[];
+  timing?: Partial<typeof TIMING>;
 }
 
 /** A gateway's request to authorise may carry the client's headers: as much as gateways themselves take. */
-const HEADERS = { maxHeaderSize: 32 << 10, headersTimeout: 5_000, requestTimeout: 10_000 };
-const CONNECTIONS = { keepAlive: true, keepAliveTimeout: 75_000, connectionsCheckingInterval: 2_000 };
+const MAX_HEADER_SIZE = 32 << 10;
+/** Milliseconds. */
+const TIMING = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 2_000,
+};
+const HANDSHAKE_TIMEOUT = 5_000;
 const MAX_CONNECTIONS = 10_000;
 
 export class VerifierServer {
@@ -42,11 +50,13 @@ export class VerifierServer {
     this.#options = options;
     const { tls } = options;
     const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response);
-    const settings = { ...HEADERS, ...CONNECTIONS };
+    const settings = { maxHeaderSize: MAX_HEADER_SIZE, keepAlive: true, ...TIMING, ...options.timing };
     this.#server = tls
-      ? createHttpsServer({ ...settings, ...tls, minVersion: 'TLSv1.2' }, handle)
+      ? createHttpsServer({ ...settings, ...secure(tls), handshakeTimeout: HANDSHAKE_TIMEOUT }, handle)
       : createHttpServer(settings, handle);
     this.#server.maxConnections = MAX_CONNECTIONS;
+    // all of them: beyond a number, Node would leave out the last ones without a word, and a second token with them
+    this.#server.maxHeadersCount = 0;
     // cuts whoever sends or takes nothing for so long
     this.#server.timeout = 90_000;
   }
@@ -58,7 +68,7 @@ export class VerifierServer {
 
   /** New connections use it; those that stand keep what they have. */
   renew(tls: TlsMaterial): void {
-    if ('setSecureContext' in this.#server) this.#server.setSecureContext({ ...tls, minVersion: 'TLSv1.2' });
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(secure(tls));
   }
 
   /** Answers what was asked; after `graceMilliseconds` cuts whoever is left. */
@@ -126,4 +136,8 @@ const NOT_FOUND: HttpAnswer = {
 
 function hasNoBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+}
+
+function secure({ cert, key }: TlsMaterial) {
+  return { cert, key, minVersion: 'TLSv1.2' } as const;
 }
