@@ -175,8 +175,11 @@ function optionsOf(name: string, flag: Flag<unknown>, hasTwins: boolean): Option
   const about = notes.length === 0 ? flag.help : `${flag.help} [${notes.join('; ')}]`;
   const dashes = short === undefined ? `--${name}` : `-${short}, --${name}`;
   const value = placeholder !== undefined ? ` <${placeholder}>` : isNegatable ? ' [BOOL]' : '';
-  // all are kept, so that a flag given twice is noticed
-  const keep = (text: string, before: string[] | undefined) => [...(before ?? []), text];
+  // all are kept, so that a flag given twice is noticed; -n=support is what kubectl takes, and commander hands over with its =
+  const keep = (text: string, before: string[] | undefined) => [
+    ...(before ?? []),
+    short === undefined ? text : text.replace(/^=/, ''),
+  ];
   const option = new Option(dashes + value, about).preset('true').argParser(keep);
   if (flag.choices !== undefined) option.argChoices = [...flag.choices];
   if (!isNegatable) return [option];
@@ -212,20 +215,19 @@ function twinOf(name: string): string {
 /** What commander says, in our words. It names what it speaks of in its message only. */
 function sentenceOf(command: Command, { code, message }: CommanderError): string {
   const subject = /'(.*?)'/s.exec(message)?.[1] ?? '';
-  const suggestion = /\((Did you mean .*)\)$/s.exec(message)?.[1];
-  const hint = suggestion === undefined ? '' : ` ${suggestion}`;
   switch (code) {
     case 'commander.unknownOption': {
       const flag = subject.replace(/=.*/s, '');
       const isKnown = command.options.some(({ long }) => long === flag);
-      return isKnown ? `${flag} takes no value.` : `There is no flag ${flag}.${hint}`;
+      if (isKnown) return `${flag} takes no value.`;
+      return `There is no flag ${flag}.${hintIn(flag === subject ? message : messageAbout(command, flag))}`;
     }
     case 'commander.optionMissingArgument': {
       const [flag = '', placeholder = ''] = subject.replace(/^-., /, '').split(' ');
       return `${flag} needs a value: ${flag}=${placeholder.replaceAll(/[<>]/g, '')}.`;
     }
     case 'commander.unknownCommand':
-      return `There is no command ${JSON.stringify(subject)}.${hint}`;
+      return `There is no command ${JSON.stringify(subject)}.${hintIn(message)}`;
     case 'commander.excessArguments':
       return `Unexpected argument ${JSON.stringify(command.args[command.registeredArguments.length])}.`;
     case 'commander.missingArgument':
@@ -235,6 +237,23 @@ function sentenceOf(command: Command, { code, message }: CommanderError): string
     default:
       return message;
   }
+}
+
+function hintIn(message: string): string {
+  const suggestion = /\((Did you mean .*)\)$/s.exec(message)?.[1];
+  return suggestion === undefined ? '' : ` ${suggestion}`;
+}
+
+/** What commander says of that flag alone: where a value follows after =, it compares both as one word. */
+function messageAbout({ options }: Command, flag: string): string {
+  const probe = new Command().exitOverride().configureOutput({ outputError: () => {} });
+  for (const option of options) probe.addOption(option);
+  try {
+    probe.parse([flag], { from: 'user' });
+  } catch (error) {
+    return error instanceof Error ? error.message : '';
+  }
+  return '';
 }
 
 /** As it is called: "tokenwright operator". */

@@ -173,7 +173,7 @@ describe('a mistake', () => {
     [['--wokers', '3'], 'There is no flag --wokers. Did you mean --workers?'],
     [['--leader-election'], 'There is no flag --leader-election. Did you mean --leader-elect?'],
     [['--no-leader-elct'], 'There is no flag --no-leader-elct. Did you mean --no-leader-elect?'],
-    [['--metric-bind-addres', ':1'], 'There is no flag --metric-bind-addres. Did you mean --metrics-bind-address?'],
+    [['--metric-bind-addres=:1'], 'There is no flag --metric-bind-addres. Did you mean --metrics-bind-address?'],
     [['--frobnicate'], 'There is no flag --frobnicate.'],
     [['--no-workers'], 'There is no flag --no-workers. Did you mean --workers?'],
     [['-w'], 'There is no flag -w.'],
