@@ -77,10 +77,14 @@ describe('what the README promises of its example', () => {
     expect(Object.keys(JSON.parse(keys)).sort()).toEqual(['expiration-time', 'token', 'token-id', 'version']);
   });
 
-  it('is so: the Deployment is restarted, when asked to rotate too', async () => {
+  it('is so: the Deployment is restarted with what takes the place of the revoked version', async () => {
+    await run(`kubectl wait -n ${NAMESPACE} --for=condition=Ready tokenrevocation/summarizer-leaked --timeout=30s`);
+    await run(`kubectl wait -n ${NAMESPACE} --for=condition=Ready apitoken/summarizer --timeout=30s`);
+    const version = Buffer.from(await get('secret/summarizer-token', '{.data.version}'), 'base64').toString();
+    expect(Number(version)).toBeGreaterThan(1);
     const key = `version\\.tokenwright\\.dev/${await get('apitoken/summarizer', '{.status.tokenID}')}`;
     const path = `{.spec.template.metadata.annotations.${key}}`;
-    await run(`kubectl wait -n ${NAMESPACE} --for=jsonpath='${path}'=2 deployment/summarizer --timeout=30s`);
+    await run(`kubectl wait -n ${NAMESPACE} --for=jsonpath='${path}'=${version} deployment/summarizer --timeout=30s`);
   });
 });
 
