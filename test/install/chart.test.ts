@@ -6,51 +6,32 @@ import { parse } from 'yaml';
 import { type OperatorConfig, operatorCommand } from '../../src/app/operator-config.ts';
 import { VERSION } from '../../src/version.ts';
 import { type Clients, chart, clients, root } from './binaries.ts';
-import { command, type Outcome, tryCommand } from './command.ts';
-import { containerOf, type Manifest, nameOf, type Rule, readManifests, theDeployment } from './manifests.ts';
+import { Chart } from './chart.ts';
+import { command, tryCommand } from './command.ts';
+import {
+  comparable,
+  containerOf,
+  type Manifest,
+  nameOf,
+  names,
+  type Rule,
+  readManifests,
+  theDeployment,
+} from './manifests.ts';
 
 let tools: Clients;
+let rendering: Chart;
 let kustomized: Manifest[];
 let rendered: Manifest[];
 
 beforeAll(async () => {
   tools = await clients();
   kustomized = readManifests(await command(tools.kubectl, ['kustomize', join(root, 'deploy')]));
+  rendering = new Chart(tools);
   rendered = await render();
 });
 
-/** `set` as helm's --set takes it. */
-function template(...set: string[]): Promise<Outcome> {
-  const settings = set.flatMap((value) => ['--set', value]);
-  const args = [
-    'template',
-    'tokenwright',
-    chart,
-    '--namespace=tokenwright-system',
-    `--kube-version=${tools.kubeVersion}`,
-  ];
-  return tryCommand(tools.helm, [...args, ...settings]);
-}
-
-async function render(...set: string[]): Promise<Manifest[]> {
-  const { code, stdout, stderr } = await template(...set);
-  if (code !== 0) throw new Error(stderr);
-  return readManifests(stdout);
-}
-
-const names = (objects: readonly Manifest[]) => objects.map(nameOf).sort();
-
-/** Without the marks that only helm's own objects have. */
-function comparable(object: Manifest): Manifest {
-  const { labels = {}, annotations, ...metadata } = object.metadata;
-  const ours = { ...labels };
-  for (const key of ['helm.sh/chart', 'managed-by', 'version', 'instance', 'component'])
-    delete ours[key.includes('/') ? key : `app.kubernetes.io/${key}`];
-  const others = Object.fromEntries(
-    Object.entries(annotations ?? {}).filter(([key]) => key !== 'helm.sh/resource-policy'),
-  );
-  return { ...object, metadata: { ...metadata, labels: ours, annotations: others } };
-}
+const render = (...set: string[]) => rendering.render(...set);
 
 /** What the operator would run with. */
 function configOf(argv: string[]): OperatorConfig | undefined {
@@ -167,7 +148,7 @@ describe('the chart', () => {
     const objects = await render('fullnameOverride=gov');
     const role = objects.find((object) => nameOf(object) === 'Role/gov-operator')?.rules as Rule[];
     const lease = role.find(
-      ({ resources, resourceNames }) => resources.includes('leases') && resourceNames !== undefined,
+      ({ resources, resourceNames }) => resources?.includes('leases') && resourceNames !== undefined,
     );
     expect(containerOf(theDeployment(objects)).args).toContain(`--lease-name=${lease?.resourceNames?.[0]}`);
   });
@@ -250,7 +231,10 @@ describe('the chart', () => {
           });
     const values = parse(await readFile(join(chart, 'values.yaml'), 'utf8'));
     // claims are for those who know them
-    expect(missing({ additionalProperties: false, properties }, values, '')).toEqual(['.operator.resources.claims']);
+    expect(missing({ additionalProperties: false, properties }, values, '')).toEqual([
+      '.operator.resources.claims',
+      '.verifierDefaults.resources.claims',
+    ]);
   });
 
   test('takes an image by digest', async () => {
@@ -298,7 +282,7 @@ describe('the chart', () => {
       'serviceAccount.name: name the account to use, or let serviceAccount.create be true',
     ],
   ])('refuses %s with a word on what is wrong', async (setting, sentence) => {
-    const { code, stderr } = await template(setting.replaceAll(',', '\\,'));
+    const { code, stderr } = await rendering.template(setting.replaceAll(',', '\\,'));
     expect(code).not.toBe(0);
     expect(stderr).toContain(sentence);
   });
@@ -321,10 +305,12 @@ test('no rule of the RBAC says everything, and nobody writes a status but the op
     [ours('admin'), ['tokenrevocations']],
   ]);
   for (const rule of rules) {
-    for (const words of [rule.apiGroups, rule.resources, rule.verbs]) expect(words, rule.in).not.toContain('*');
-    expect(rule.verbs).not.toContain('escalate');
-    for (const resource of rule.resources.filter((name) => name.endsWith('/status')))
+    const { apiGroups = [], resources = [], nonResourceURLs = [], verbs } = rule;
+    for (const word of [...apiGroups, ...resources, ...nonResourceURLs, ...verbs])
+      expect(word, rule.in).not.toContain('*');
+    expect(verbs).not.toContain('escalate');
+    for (const resource of resources.filter((name) => name.endsWith('/status')))
       expect(writers.get(resource), `${resource} in ${rule.in}`).toContain(rule.in);
-    expect(aggregated.get(rule.in) ?? rule.resources, rule.in).toEqual(rule.resources);
+    expect(aggregated.get(rule.in) ?? resources, rule.in).toEqual(resources);
   }
 });

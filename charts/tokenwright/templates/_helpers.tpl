@@ -56,3 +56,19 @@ app.kubernetes.io/name: tokenwright
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end }}
+
+{{/* What a verifier of one environment is set up by: takes `root` and `environment`, gives YAML. */}}
+{{- define "tokenwright.verifierSettings" -}}
+{{- mergeOverwrite (deepCopy .root.Values.verifierDefaults) (deepCopy (get .root.Values.verifiers .environment)) | toYaml }}
+{{- end }}
+
+{{- define "tokenwright.verifierName" -}}
+{{ include "tokenwright.verifier" .root }}-{{ .environment }}
+{{- end }}
+
+{{- define "tokenwright.verifierSelector" -}}
+app.kubernetes.io/name: tokenwright
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: verifier
+tokenwright.dev/environment: {{ .environment | quote }}
+{{- end }}
