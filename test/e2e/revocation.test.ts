@@ -39,6 +39,8 @@ const about = (name: string) => (call: Call) => isProtocolWrite(call) && labelOf
 const untilSealed = (stage: Stage, name: string) =>
   stage.until(`the revocation ${name} is sealed`, () => order(stage, name)?.status?.sealed === true);
 
+const inSeconds = (seconds: number) => `${new Date(Date.now() + seconds * 1000).toISOString().slice(0, 19)}Z`;
+
 /** As the audit file has them: `phase operation version cause`. */
 function recorded(stage: Stage, name: string): string[] {
   return stage
@@ -192,15 +194,16 @@ describe.concurrent('a revocation', () => {
     await Promise.all(names.map((name) => common.untilDelivered(name, 1)));
     await common.patchSpec('struck-suspended', { state: 'Suspended' });
     await common.patchSpec('struck-invalid', { rotation: { schedule: '0 0 31 2 *' } });
-    await common.until('both say so', () =>
-      ['struck-suspended', 'struck-invalid'].every((name) => common.token(name)?.status?.observedGeneration === 2),
-    );
+    await common.patchSpec('struck-ended', { notAfter: inSeconds(2) });
+    const reasons = ['Suspended', 'InvalidSchedule', 'GrantEnded'];
+    const said = (name: string) => common.token(name)?.status?.conditions?.map(({ reason }) => reason) ?? [];
+    await common.until('each says so', () => names.every((name, i) => said(name).includes(reasons[i] ?? '')));
     for (const name of names) await common.revoke(name, { match: { name } });
     await Promise.all(names.map((name) => untilSealed(common, name)));
-    expect(standing(common, 'struck-suspended') ?? []).toEqual([]);
-    expect(standing(common, 'struck-invalid') ?? []).toEqual([]);
+    for (const name of names) expect(standing(common, name) ?? []).toEqual([]);
     await common.patchSpec('struck-suspended', { state: 'Active' });
     await common.patchSpec('struck-invalid', { rotation: null });
+    await common.patchSpec('struck-ended', { notAfter: inSeconds(3600) });
     await Promise.all(names.map((name) => common.untilDelivered(name, 2)));
   });
 
@@ -298,6 +301,25 @@ describe.concurrent('whatever the operator is at', () => {
     await untilSealed(stage, 'mid-rotation');
     expect(stage.token('agent')?.status?.revokedThroughVersion).toBe(2);
     await untilRecorded(stage, 'agent', 'outcome revoke 2 Compromised');
+    expect(await breachesOf(stage)).toEqual([]);
+  });
+
+  it('two operators without leader election carry an order out once', async () => {
+    const stage = await theatre.stage();
+    const flags = { 'leader-elect': 'false' };
+    await stage.start(flags);
+    await stage.startAnother(flags);
+    const names = ['one', 'two', 'three'];
+    for (const name of names) await stage.issue(name);
+    await Promise.all(names.map((name) => stage.untilSettled(name, 1)));
+    await stage.revoke('both', { match: { environment: 'e2e' } });
+    await Promise.all(
+      names.map((name) => stage.until(`${name} has another version`, () => (stage.delivered(name) ?? 0) > 1)),
+    );
+    await untilSealed(stage, 'both');
+    expect(order(stage, 'both')?.status?.matched).toBe(3);
+    for (const name of names) expect(stage.token(name)?.status?.revokedThroughVersion).toBe(1);
+    await stage.quiet(1500);
     expect(await breachesOf(stage)).toEqual([]);
   });
 
