@@ -1,12 +1,12 @@
 /** Real gateways, with the configurations of docs/gateways.md, ask a real verifier about real tokens. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { composeValue, tokenIDOf } from '../../../src/domain/value.ts';
 import { IDENTITY_HEADERS } from '../../../src/verifier/doors/answer.ts';
 import { isLeftOut } from '../../../tools/parts/left-out.ts';
 import type { RunningPart } from '../../../tools/parts/running.ts';
 import { ENVIRONMENT } from '../harness/manifests.ts';
 import { type Arrival, STREAM_PATH } from './backend.ts';
+import { casesIn, SOON } from './cases.ts';
 import { type Answer, ask, CLIENT_ADDRESS, type Question } from './client.ts';
 import { DOORS, documentedStatuses, nginxWithout } from './doors.ts';
 import { Scene } from './scene.ts';
@@ -46,13 +46,16 @@ describe.each(DOORS)('$name', ({ name, part, door, start }) => {
     });
     afterEach(() => scene.use('live'));
 
-    const call = async (question: Question): Promise<Answer> => {
-      const answer = await ask(gateway.port, question);
+    const chat = async (question: Partial<Question> = {}): Promise<Answer> => {
+      const answer = await ask(gateway.port, {
+        method: 'POST',
+        target: CHAT,
+        token: scene.token('chat'),
+        ...question,
+      });
       told += JSON.stringify(answer);
       return answer;
     };
-    const chat = (question: Partial<Question> = {}) =>
-      call({ method: 'POST', target: CHAT, token: scene.token('chat'), ...question });
     /** A call that is allowed, as it reaches the backend. */
     const arrivalOf = async (question: Partial<Question> = {}): Promise<Arrival> => {
       const before = scene.backend.arrivals.length;
@@ -61,63 +64,21 @@ describe.each(DOORS)('$name', ({ name, part, door, start }) => {
       return scene.backend.last;
     };
     /** What the backend gets while something is refused. */
-    const arrivalsIn = async (ask: () => Promise<unknown>): Promise<readonly Arrival[]> => {
+    const arrivalsIn = async (act: () => Promise<unknown>): Promise<readonly Arrival[]> => {
       const before = scene.backend.arrivals.length;
-      await ask();
+      await act();
       return scene.backend.arrivals.slice(before);
     };
 
-    /** Each case of the table in docs/gateways.md, brought about. */
-    const CASES: Record<string, () => Promise<Answer>> = {
-      allowed: chat,
-      'no token': () => call({ method: 'POST', target: CHAT }),
-      'token unknown, expired, retired, revoked or suspended': () =>
-        chat({ token: composeValue(ENVIRONMENT, tokenIDOf('nobody'), new Uint8Array(32)).reveal() }),
-      'two tokens, or one in the URL': () => chat({ headers: [['x-api-key', scene.token('models')]] }),
-      'scope missing, or no such route': () => chat({ token: scene.token('models') }),
-      'rate limit': async () => {
-        await chat({ token: scene.token('limited') });
-        return chat({ token: scene.token('limited') });
-      },
-      'audience not declared': async () => {
-        await scene.undeclareAudience();
-        const answer = await until(chat, ({ status }) => status >= 500);
-        await scene.declareAudience();
-        await until(chat, ({ status }) => status === 200);
-        return answer;
-      },
-      'verifier cut off from the API server': () => {
-        scene.use('stale');
-        return chat();
-      },
-      "provider's key missing": async () => {
-        await scene.setUpstream({ header: 'authorization', value: 'Bearer $(key)' });
-        const answer = await until(chat, ({ status }) => status >= 500);
-        await scene.setUpstream(null);
-        await until(chat, ({ status }) => status === 200);
-        return answer;
-      },
-      'verifier down': () => {
-        scene.loseVerifier('refuse');
-        return chat();
-      },
-      'verifier silent': () => {
-        scene.loseVerifier('fallSilent');
-        return chat();
-      },
-      'verifier with a certificate of somebody else': () => {
-        scene.useImpostor();
-        return chat();
-      },
-    };
+    const cases = casesIn(() => scene, chat);
     const documented = documentedStatuses(name);
 
     it('knows each case that is documented', () => {
-      expect(Object.keys(CASES)).toEqual([...documented.keys()]);
+      expect(Object.keys(cases)).toEqual([...documented.keys()]);
     });
 
     it.each([...documented])('answers as documented: %s', async (situation, status) => {
-      const answer = await CASES[situation]?.();
+      const answer = await cases[situation]?.();
       expect(answer?.status).toBe(status);
       expect(answer?.body === 'backend').toBe(status === 200);
     });
@@ -133,7 +94,7 @@ describe.each(DOORS)('$name', ({ name, part, door, start }) => {
     });
 
     it('says with 429 how long to wait', async () => {
-      const { headers } = (await CASES['rate limit']?.()) ?? {};
+      const { headers } = (await cases['rate limit']?.()) ?? {};
       expect(headers).toMatchObject({
         'ratelimit-policy': '"token";q=1;w=3600',
         ratelimit: expect.stringMatching(/^"token";r=0;t=\d+$/),
@@ -311,19 +272,6 @@ const asKey = (name: TokenName): Partial<Question> => ({
   token: undefined,
   headers: [['x-api-key', scene.token(name)]],
 });
-
-/** For what goes through the API server's watches. */
-const SOON = { timeout: 10_000, interval: 20 };
-
-async function until(look: () => Promise<Answer>, isSo: (answer: Answer) => boolean): Promise<Answer> {
-  let answer = await look();
-  const again = async () => {
-    answer = await look();
-    return isSo(answer);
-  };
-  await expect.poll(again, SOON).toBe(true);
-  return answer;
-}
 
 /** Neither where it was nor anywhere else. */
 function expectNoToken(headers: Arrival['headers']): void {
