@@ -130,7 +130,7 @@ export class VerifierServer {
 
 const NOT_FOUND: HttpAnswer = {
   status: 404,
-  headers: { 'content-type': 'application/json' },
+  headers: { 'content-type': 'application/json', 'content-length': '21' },
   body: '{"error":"not_found"}',
 };
 
