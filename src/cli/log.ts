@@ -20,14 +20,15 @@ export async function log(terminal: Terminal, { file, follow, output, ...filter 
   // not before the file is known to be there
   let head = output === undefined ? titles() : '';
   const show = (lines: Iterable<string>) => {
-    terminal.print(head);
+    let text = head;
     head = '';
     for (const line of lines) {
       const entry = parseEntry(line);
       if (entry === 'broken') broken += 1;
       else if (entry !== 'other' && isWanted(entry, filter))
-        terminal.print(output === 'json' ? `${JSON.stringify(entry.fields)}\n` : row(entry, terminal));
+        text += output === 'json' ? `${JSON.stringify(entry.fields)}\n` : row(entry, terminal);
     }
+    terminal.print(text);
   };
   try {
     const chunks: AsyncIterable<Buffer> = file === '-' ? process.stdin : chunksOf(file, follow);

@@ -1,10 +1,10 @@
 /** `tokenwright` as it is shipped: the bundle, run as a program. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
-import { bundle } from '../../tools/build/bundle.ts';
+import { SCRATCH, script } from '../e2e/harness/operator.ts';
 
 export interface Outcome {
   code: number;
@@ -17,13 +17,10 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv;
 }
 
-/** Files of this test process; gone with it. */
-export const SCRATCH = mkdtempSync(join(tmpdir(), 'tokenwright-cli-'));
 const running = new Set<ChildProcess>();
 
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
-  rmSync(SCRATCH, { recursive: true, force: true });
 });
 
 let building: Promise<string> | undefined;
@@ -31,10 +28,11 @@ let building: Promise<string> | undefined;
 /** The folder with the program, under all the names that it has; to be put on PATH. */
 export function programs(): Promise<string> {
   building ??= (async () => {
+    const file = await script();
     const folder = join(SCRATCH, 'bin');
-    await bundle(folder);
+    mkdirSync(folder);
     for (const name of ['tokenwright', 'kubectl-tokenwright', 'kubectl_complete-tokenwright'])
-      symlinkSync('tokenwright.js', join(folder, name));
+      symlinkSync(file, join(folder, name));
     return folder;
   })();
   return building;

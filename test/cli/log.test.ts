@@ -1,8 +1,10 @@
 /** `tokenwright log`, from outside. */
+
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Running, SCRATCH, tokenwright } from './built.ts';
+import { SCRATCH } from '../e2e/harness/operator.ts';
+import { Running, tokenwright } from './built.ts';
 
 const FILE = join(SCRATCH, 'audit.jsonl');
 

@@ -1,11 +1,12 @@
 /** Kubeconfigs of people who may do less than everything. */
+
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { expectOk } from '../crds/api-server.ts';
 import { cluster } from '../e2e/cluster.ts';
+import { SCRATCH } from '../e2e/harness/operator.ts';
 import type { Stage } from '../e2e/harness/stage.ts';
-import { SCRATCH } from './built.ts';
 
 /** Of an account in the stage's namespace that has this ClusterRole there, or no role at all. */
 export async function kubeconfigOf({ server, namespace }: Stage, name: string, clusterRole?: string): Promise<string> {

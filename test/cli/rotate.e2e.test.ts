@@ -3,8 +3,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SCRATCH } from '../e2e/harness/operator.ts';
 import { keyOfSecret, type Stage, Theatre } from '../e2e/harness/stage.ts';
-import { type Outcome, Running, SCRATCH, tokenwright } from './built.ts';
+import { type Outcome, Running, tokenwright } from './built.ts';
 import { kubeconfig, kubeconfigOf } from './people.ts';
 
 let theatre: Theatre;
