@@ -164,7 +164,7 @@ describe('verifiers', () => {
     ]);
   });
 
-  test('fail no call on a rollout: one more before one less, calls are taken until all know, and there is time to end', async () => {
+  test('are replaced one more before one less, take calls until all gateways know, and have time to end', async () => {
     const { spec } = await deployment(
       'verifiers.production.drainSeconds=40',
       'verifiers.production.shutdownTimeoutSeconds=90',

@@ -2,7 +2,7 @@
  * Installs, upgrades and uninstalls on a real API server, and lets the operator work with the rights that it was given. A control
  * plane of its own, since CRDs, policies and cluster roles are there once. The tests follow each other.
  */
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -11,10 +11,12 @@ import { parse, stringify } from 'yaml';
 import { bundle } from '../../tools/build/bundle.ts';
 import { type ControlPlane, startControlPlane } from '../../tools/controlplane/control-plane.ts';
 import { freePort } from '../../tools/controlplane/free-port.ts';
+import { createAuthority } from '../../tools/controlplane/x509.ts';
 import { chart, root } from './binaries.ts';
 import { command, type Outcome, tryCommand } from './command.ts';
+import { ask, type Gateway } from './gateway.ts';
 import { type Deployment, type Manifest, nameOf, readManifests, theDeployment } from './manifests.ts';
-import { OperatorProcess } from './operator-process.ts';
+import { PodProcess } from './pod-process.ts';
 
 const OWN = 'tokenwright-system';
 const ACCOUNT = `system:serviceaccount:${OWN}:tokenwright-operator`;
@@ -22,7 +24,8 @@ const examples = join(root, 'deploy/examples');
 
 let plane: ControlPlane;
 let folder: string;
-let operator: OperatorProcess | undefined;
+let operator: PodProcess | undefined;
+let verifier: PodProcess | undefined;
 let settings: string[];
 
 beforeAll(async () => {
@@ -33,6 +36,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await verifier?.stop();
   await operator?.stop();
   await plane?.stop();
   await rm(folder, { recursive: true, force: true });
@@ -57,7 +61,8 @@ const waited = ['--wait', '--timeout=30s'];
 async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 20_000;
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not so within 20 s: ${what}\n${operator?.stderr}`);
+    if (performance.now() > deadline)
+      throw new Error(`not so within 20 s: ${what}\n${operator?.stderr}\n${verifier?.stderr}`);
     await wait(100);
   }
 }
@@ -74,19 +79,23 @@ const exists = async (...args: string[]) => (await tryKubectl(plane.kubeconfig, 
 const may = async (user: string, ...args: string[]) =>
   (await tryKubectl(plane.kubeconfig, 'auth', 'can-i', ...args, '--as', user)).stdout.trim() === 'yes';
 
-/** A kubeconfig with a token of the operator's ServiceAccount, as TokenRequest gives it. */
-async function accountKubeconfig(): Promise<string> {
-  const token = await kubectl('create', 'token', 'tokenwright-operator', '-n', OWN);
+/** A kubeconfig with a token of the ServiceAccount, as TokenRequest gives it. `bound` is what kubectl takes. */
+async function accountKubeconfig(account: string, ...bound: string[]): Promise<string> {
+  const token = await kubectl('create', 'token', account, '-n', OWN, ...bound);
   const config = parse(await readFile(plane.kubeconfig, 'utf8'));
   config.users = [{ name: config.users[0].name, user: { token: token.trim() } }];
-  const path = join(folder, 'operator.kubeconfig');
+  const path = join(folder, `${account}.kubeconfig`);
   await writeFile(path, stringify(config), { mode: 0o600 });
   return path;
 }
 
-async function startOperator(): Promise<OperatorProcess> {
+async function startOperator(): Promise<PodProcess> {
   const deployment = await get<Deployment>('deployment/tokenwright-operator', '-n', OWN);
-  operator = new OperatorProcess(deployment, join(folder, 'tokenwright.js'), await accountKubeconfig());
+  operator = new PodProcess(deployment, {
+    script: join(folder, 'tokenwright.js'),
+    kubeconfig: await accountKubeconfig('tokenwright-operator'),
+    pod: 'tokenwright-operator-0',
+  });
   await operator.ready();
   return operator;
 }
@@ -100,7 +109,7 @@ interface ApiToken extends Manifest {
 }
 
 interface Revocation extends Manifest {
-  status?: { sealed?: boolean; matched?: number };
+  status?: { sealed?: boolean; matched?: number; receipts?: { verifier: string; environment: string }[] };
 }
 
 const isReady = ({ status }: ApiToken) =>
@@ -149,6 +158,12 @@ describe('kubectl', () => {
     expect(places).toEqual(places.toSorted((a, b) => a - b));
   });
 
+  test('applies deploy/verifier besides', async () => {
+    await kubectl('apply', '-k', join(root, 'deploy/verifier'));
+    await kubectl('rollout', 'status', '-n', OWN, 'deployment/tokenwright-verifier-production', '--timeout=60s');
+    await kubectl('delete', '-k', join(root, 'deploy/verifier'), '--timeout=60s');
+  });
+
   test('deletes all of it', async () => {
     const names = readManifests(await kubectl('kustomize', deploy));
     await kubectl('delete', '-k', deploy, '--timeout=60s');
@@ -170,6 +185,10 @@ describe('helm', () => {
     const byDefault = await notes();
     expect(byDefault).toContain('rollout status deployment/tokenwright-operator');
     expect(byDefault).not.toContain('WARNING');
+    expect(byDefault).toContain('So far nobody checks calls');
+    expect(await notes('verifiers.production.tls.secretName=x')).toContain(
+      'production: https://tokenwright-verifier-production.tokenwright-system.svc:8443',
+    );
     const bold = await notes('admission.install=false', 'crds.keep=false', 'operator.watchNamespaces={support}');
     for (const part of ['WARNING: admission.install is false', 'WARNING: crds.keep is false', 'namespace: support'])
       expect(bold).toContain(part);
@@ -206,7 +225,7 @@ describe("with the chart's arguments, environment and account", () => {
 
   test('the operator starts and leads', async () => {
     await startOperator();
-    account = await accountKubeconfig();
+    account = await accountKubeconfig('tokenwright-operator');
     await until('it leads', async () => (await operator?.metrics())?.includes('tokenwright_leader 1') ?? false);
     const lease = await get<Manifest>('lease/tokenwright-operator', '-n', OWN);
     expect(lease.spec).toMatchObject({ holderIdentity: expect.stringMatching(/^tokenwright-operator-0_/) });
@@ -306,6 +325,138 @@ describe("with the chart's arguments, environment and account", () => {
       return isReady(token) && token.status.versions.every(({ version }) => version > before);
     });
     await until('the other has no Secret', async () => !(await exists('secret/partner-feed', '-n', 'support')));
+  });
+
+  describe('the verifiers of production', () => {
+    const PROVIDER_KEY = 'of-the-provider';
+    const servername = `tokenwright-verifier-production.${OWN}.svc`;
+    const authority = createAuthority('tests');
+    let pod: string;
+    let gateway: Gateway;
+    /** Of who may ask a verifier about everything, and of who may not. */
+    let caller: string;
+    let stranger: string;
+
+    const secretToken = async () => {
+      const secret = await get<Manifest & { data: { token: string } }>('secret/summarizer-token', '-n', 'support');
+      return Buffer.from(secret.data.token, 'base64').toString();
+    };
+    const authorize = (token: string) => ask(gateway, '/authorize?audience=ai-gateway&scope=chat:write', token);
+
+    async function callerToken(name: string, ...roles: string[]): Promise<string> {
+      await kubectl('create', 'serviceaccount', name, '-n', 'support');
+      for (const role of roles) {
+        const [from, to] = [`--clusterrole=tokenwright-${role}`, `--serviceaccount=support:${name}`];
+        await kubectl('create', 'clusterrolebinding', `${name}-${role}`, from, to);
+      }
+      return (await kubectl('create', 'token', name, '-n', 'support', '--audience=tokenwright.dev')).trim();
+    }
+
+    test('are installed by an upgrade', async () => {
+      const { certificate, privateKey } = authority.issue({
+        commonName: servername,
+        hosts: [servername],
+        usages: ['server'],
+      });
+      const tls = join(folder, 'tls');
+      await mkdir(tls);
+      await writeFile(join(tls, 'tls.crt'), certificate);
+      await writeFile(join(tls, 'tls.key'), privateKey, { mode: 0o600 });
+      const files = [`--cert=${join(tls, 'tls.crt')}`, `--key=${join(tls, 'tls.key')}`];
+      await kubectl('create', 'secret', 'tls', 'verifier-tls', '-n', OWN, ...files);
+      await kubectl(
+        'create',
+        'secret',
+        'generic',
+        'ai-provider',
+        '-n',
+        'tokenwright-upstreams',
+        `--from-literal=api-key=${PROVIDER_KEY}`,
+      );
+      gateway = { port: await freePort(), servername, ca: authority.certificate };
+      settings.push(
+        '--set=verifiers.production.tls.secretName=verifier-tls',
+        `--set=verifiers.production.port=${gateway.port}`,
+        `--set=verifiers.production.metricsPort=${await freePort()}`,
+      );
+      await helm('upgrade', 'tokenwright', chart, ...waited, ...settings);
+      const selector = 'app.kubernetes.io/component=verifier,tokenwright.dev/environment=production';
+      const { items } = await get<Manifest & { items: Manifest[] }>('pods', '-n', OWN, '-l', selector);
+      expect(items).toHaveLength(2);
+      pod = items[0]?.metadata.name ?? '';
+    });
+
+    test("become ready by a token that is bound to their pod, and keep the pod's Lease", async () => {
+      verifier = new PodProcess(await get<Deployment>('deployment/tokenwright-verifier-production', '-n', OWN), {
+        script: join(folder, 'tokenwright.js'),
+        kubeconfig: await accountKubeconfig(
+          'tokenwright-verifier',
+          '--bound-object-kind=Pod',
+          `--bound-object-name=${pod}`,
+        ),
+        pod,
+        volumes: { tls: join(folder, 'tls') },
+      });
+      await verifier.ready();
+      await until('its Lease is there', () => exists(`lease/tokenwright-verifier-${pod}`, '-n', OWN));
+    });
+
+    test("say yes to a token that the operator minted, and put the provider's key in its place", async () => {
+      expect(await authorize(await secretToken())).toMatchObject({
+        status: 200,
+        headers: { 'x-tokenwright-subject': 'agent:summarizer', authorization: `Bearer ${PROVIDER_KEY}` },
+      });
+      expect(await authorize('twk_production_unknown')).toMatchObject({ status: 401 });
+    });
+
+    test('answer who has the roles for it, and nobody else', async () => {
+      caller = await callerToken('caller', 'introspector', 'metrics-reader', 'last-use-reader');
+      stranger = await callerToken('stranger');
+      const { uid } = (await get<Manifest & { metadata: { uid: string } }>('apitoken/summarizer', '-n', 'support'))
+        .metadata;
+      const form = { token: await secretToken(), audience: 'ai-gateway' };
+      const introspect = (by: string) => ask(gateway, '/introspect', by, form);
+      const lastUse = (by: string) => ask(gateway, `/last-use?uid=${uid}`, by);
+      expect(JSON.parse((await introspect(caller)).body)).toMatchObject({
+        active: true,
+        sub: 'support/agent:summarizer',
+      });
+      expect(JSON.parse((await lastUse(caller)).body)).toMatchObject({ versions: [{ uid }] });
+      expect(await verifier?.metrics(caller)).toContain('tokenwright_verdicts_total');
+      expect([await introspect(stranger), await lastUse(stranger)]).toMatchObject([{ status: 403 }, { status: 403 }]);
+      expect(await verifier?.metrics(stranger)).toBe('403');
+    });
+
+    test('refuse what is revoked, and leave a receipt in the name of their pod', async () => {
+      const leaked = await secretToken();
+      await apply({
+        apiVersion: 'tokenwright.dev/v1alpha1',
+        kind: 'TokenRevocation',
+        metadata: { name: 'at-the-gateway', namespace: 'support' },
+        spec: { match: { name: 'summarizer' }, reason: 'Compromised' },
+      });
+      await until('the token is refused', async () => (await authorize(leaked)).status === 401);
+      await until('the receipt is there', async () => {
+        const { status } = await get<Revocation>('tokenrevocation/at-the-gateway', '-n', 'support');
+        return (
+          status?.receipts?.some((receipt) => receipt.verifier === pod && receipt.environment === 'production') ?? false
+        );
+      });
+      await until('its successor is taken', async () => (await authorize(await secretToken())).status === 200);
+    });
+
+    test('are refused nothing by the API server, have what the alerts ask for, and end in peace', async () => {
+      const metrics = await verifier?.metrics(caller);
+      expect(metrics).toMatch(/tokenwright_api_calls_total\{[^}]*code="20[01]"/);
+      expect(metrics).not.toMatch(/tokenwright_api_calls_total\{[^}]*code="40[13]"/);
+      expect(verifier?.stderr).not.toMatch(/Forbidden/);
+      const rules = parse(await readFile(join(root, 'deploy/alerts/tokenwright.rules.yaml'), 'utf8'));
+      const [asked] = rules.groups.filter(({ name }: { name: string }) => name === 'tokenwright-verifier');
+      for (const name of JSON.stringify(asked).match(/tokenwright_\w+/g) ?? [])
+        expect(metrics).toContain(`# TYPE ${name} `);
+      expect(verifier?.stdout).toContain('"outcome":"Allowed"');
+      expect(await verifier?.stop()).toBe(0);
+    });
   });
 
   test('it removes the Secret when the grant ends', async () => {
