@@ -10,6 +10,18 @@ export interface Place {
 export const ELSEWHERE: Readonly<Record<string, Place>> = {
   'npm run demo': { file: 'test/tools/demo.test.ts', says: 'tools/demo/demo.ts' },
   'kubectl apply -k deploy/': { file: 'test/install/cluster.test.ts', says: "kubectl('apply', '-k', deploy)" },
+  'kubectl apply -k deploy/verifier': {
+    file: 'test/install/cluster.test.ts',
+    says: "kubectl('apply', '-k', join(root, 'deploy/verifier'))",
+  },
+  'helm upgrade --install tokenwright charts/tokenwright --namespace tokenwright-system --create-namespace': {
+    file: 'test/install/cluster.test.ts',
+    says: "helm('install', 'tokenwright', chart",
+  },
+  'kubectl -n tokenwright-system create secret tls tokenwright-verifier-production-tls --cert=tls.crt --key=tls.key': {
+    file: 'test/install/cluster.test.ts',
+    says: "kubectl('create', 'secret', 'tls'",
+  },
   'npm test': { file: '.ci/run', says: 'npm test' },
 };
 
