@@ -1,5 +1,5 @@
 /** Objects for machines. */
-import { dump } from 'js-yaml';
+import { stringify } from 'yaml';
 import type { KubeObject } from '../ports.ts';
 
 export const MACHINE_FORMATS = ['json', 'yaml', 'name'] as const;
@@ -15,7 +15,9 @@ export function formatObjects(objects: readonly KubeObject[], format: MachineFor
 }
 
 export function formatValue(value: object, format: 'json' | 'yaml'): string {
-  return format === 'json' ? `${JSON.stringify(value, undefined, 4)}\n` : dump(value, { lineWidth: -1, noRefs: true });
+  return format === 'json'
+    ? `${JSON.stringify(value, undefined, 4)}\n`
+    : stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 /** As kubectl writes it: "apitoken.tokenwright.dev/summarizer". */
