@@ -8,11 +8,11 @@ import { ENVIRONMENT } from '../harness/manifests.ts';
 import { SCRATCH } from '../harness/operator.ts';
 import { ApiProxy } from '../harness/proxy.ts';
 import { keyOfSecret, kubeconfigFor, OPERATOR_NAMESPACE, type Stage, Theatre } from '../harness/stage.ts';
+import { VerifierProcess } from '../harness/verifier.ts';
 import { Backend } from './backend.ts';
 import { type Surroundings, VERIFIER_HOST } from './doors.ts';
 import { Impostor } from './impostor.ts';
 import { Switchboard } from './switchboard.ts';
-import { VerifierProcess } from './verifier.ts';
 
 const AUDIENCES = '/apis/tokenwright.dev/v1alpha1/tokenaudiences';
 const UPSTREAM_SECRET = 'provider';
@@ -192,7 +192,8 @@ function audience(name: string, staleness: string) {
   };
 }
 
-async function certificate(): Promise<{ caFile: string; certFile: string; keyFile: string }> {
+/** Of a verifier, as the documented gateways expect it. */
+export async function certificate(): Promise<{ caFile: string; certFile: string; keyFile: string }> {
   const authority = createAuthority('verifiers');
   const pair = authority.issue({ commonName: VERIFIER_HOST, hosts: [VERIFIER_HOST], usages: ['server'] });
   const put = async (name: string, text: string) => {

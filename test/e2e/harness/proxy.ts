@@ -1,13 +1,13 @@
 /**
- * Between an operator and the API server: plain HTTP in, the operator's account out. Sees every call, and can kill the
- * operator or lose a reply at any of them.
+ * Between an operator or a verifier and the API server: plain HTTP in, its account out. Sees every call, can kill the operator or lose a
+ * reply at any of them, and can freeze.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { Connection } from '../../../src/kube/connection.ts';
-import { OPERATOR } from '../../crds/api-server.ts';
+import { OPERATOR, type User } from '../../crds/api-server.ts';
 
 export interface Call {
   verb: 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
@@ -67,9 +67,13 @@ export class ApiProxy {
   /** Set between a reply that the operator is to take in and its death. */
   #dying: (() => void) | undefined;
   #isCut = false;
+  /** While frozen: what everything waits for. */
+  #thawed: PromiseWithResolvers<void> | undefined;
+  readonly #user: User;
 
-  private constructor(upstream: Connection) {
+  private constructor(upstream: Connection, user: User) {
     this.#upstream = upstream;
+    this.#user = user;
     this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
       this.#handle(request, response).catch(() => response.destroy());
     });
@@ -79,8 +83,8 @@ export class ApiProxy {
     });
   }
 
-  static async open(upstream: Connection): Promise<ApiProxy> {
-    const proxy = new ApiProxy(upstream);
+  static async open(upstream: Connection, user = OPERATOR): Promise<ApiProxy> {
+    const proxy = new ApiProxy(upstream, user);
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
@@ -107,7 +111,19 @@ export class ApiProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** As a machine that hangs: connections stay open and new ones are taken, and nothing comes through, watches included. */
+  freeze(): void {
+    this.#thawed ??= Promise.withResolvers();
+  }
+
+  /** What came meanwhile goes through, in its order. */
+  thaw(): void {
+    this.#thawed?.resolve();
+    this.#thawed = undefined;
+  }
+
   async close(): Promise<void> {
+    this.thaw();
     this.cut();
     await new Promise((resolve) => this.#server.close(resolve));
   }
@@ -123,11 +139,13 @@ export class ApiProxy {
       this.objections.push(error instanceof Error ? error.message : String(error));
     }
     if (this.hold) await this.hold(call);
+    await this.#thawed?.promise;
     if (call.verb === 'watch') return this.#stream(call, request, response);
     const isBefore = this.#fault?.point === 'before-send' && this.#fault.strikes(call);
     if (isBefore) return this.#strike(call);
     const reply = await this.#send(call, request);
     call.status = reply.status;
+    await this.#thawed?.promise;
     if (this.#isCut || this.#dying) return void response.destroy();
     const fault = this.#fault;
     if (!fault || fault.point === 'before-send' || !fault.strikes(call)) {
@@ -183,15 +201,24 @@ export class ApiProxy {
     call.status = answer.statusCode;
     response.writeHead(answer.statusCode, passed(answer.headers));
     response.flushHeaders();
-    await pipeline(answer.body, response);
+    await pipeline(answer.body, (chunks) => this.#unlessFrozen(chunks), response);
+  }
+
+  async *#unlessFrozen(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      await this.#thawed?.promise;
+      yield chunk;
+    }
   }
 
   async #headers(request: IncomingMessage): Promise<Record<string, string | string[]>> {
+    const { name, groups = [], pod } = this.#user;
     return {
       ...passed(request.headers),
       ...(await this.#upstream.authorize()),
-      'impersonate-user': OPERATOR.name,
-      'impersonate-group': [...(OPERATOR.groups ?? [])],
+      'impersonate-user': name,
+      'impersonate-group': [...groups],
+      ...(pod !== undefined && { 'impersonate-extra-authentication.kubernetes.io%2fpod-name': pod }),
     };
   }
 }

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { VerdictRecord } from '../../../src/domain/verdict/record.ts';
-import { script } from '../harness/operator.ts';
+import { script } from './operator.ts';
 
+const OVER_GRPC = 'serving verdicts over gRPC';
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -15,20 +16,22 @@ export class VerifierProcess {
   readonly #child: ChildProcess;
   readonly #logFile: string;
   readonly #auditFile: string;
+  readonly #isReadyWith: string;
 
-  private constructor(child: ChildProcess, logFile: string, auditFile: string) {
+  private constructor(child: ChildProcess, logFile: string, auditFile: string, isReadyWith: string) {
     this.#child = child;
     this.#logFile = logFile;
     this.#auditFile = auditFile;
+    this.#isReadyWith = isReadyWith;
     running.add(child);
     child.once('exit', () => running.delete(child));
   }
 
-  /** Resolves when it says yes and no. `files` is the beginning of the names of what it writes. */
+  /** Resolves when it says yes and no. `files` is the beginning of the names of what it writes. A flag with the value '' has none. */
   static async start(flags: Readonly<Record<string, string>>, files: string): Promise<VerifierProcess> {
     const [logFile, auditFile] = [`${files}.log`, `${files}.audit.jsonl`];
     const given = { 'audit-log': auditFile, ...flags };
-    const args = Object.entries(given).map(([name, value]) => `--${name}=${value}`);
+    const args = Object.entries(given).map(([name, value]) => (value === '' ? `--${name}` : `--${name}=${value}`));
     const bundle = await script();
     const log = openSync(logFile, 'a');
     const child = spawn(process.execPath, [bundle, 'verifier', ...args], {
@@ -36,7 +39,8 @@ export class VerifierProcess {
       env: { PATH: process.env.PATH },
     });
     closeSync(log);
-    const verifier = new VerifierProcess(child, logFile, auditFile);
+    const isReadyWith = 'grpc-bind-address' in flags ? OVER_GRPC : 'serving verdicts';
+    const verifier = new VerifierProcess(child, logFile, auditFile, isReadyWith);
     await verifier.#untilReady();
     return verifier;
   }
@@ -45,8 +49,25 @@ export class VerifierProcess {
     return this.#portOf('serving verdicts');
   }
 
+  get isTls(): boolean {
+    return this.#log().some(({ msg, tls }) => msg === 'serving verdicts' && tls === true);
+  }
+
   get grpcPort(): number {
-    return this.#portOf('serving verdicts over gRPC');
+    return this.#portOf(OVER_GRPC);
+  }
+
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** How often the log says so. */
+  said(text: string): number {
+    return this.#log().filter(({ msg }) => msg === text).length;
+  }
+
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.#portOf('serving metrics')}/metrics`)).text();
   }
 
   audit(): VerdictRecord[] {
@@ -58,7 +79,7 @@ export class VerifierProcess {
     if (this.#child.exitCode === null && this.#child.kill('SIGTERM')) await once(this.#child, 'exit');
   }
 
-  #log(): { msg: string; port?: number }[] {
+  #log(): { msg: string; port?: number; tls?: boolean }[] {
     const lines = readFileSync(this.#logFile, 'utf8').split('\n').slice(0, -1);
     return lines.map((line) => JSON.parse(line));
   }
@@ -71,7 +92,7 @@ export class VerifierProcess {
 
   async #untilReady(): Promise<void> {
     const deadline = performance.now() + 30_000;
-    const isListening = () => this.#log().some(({ msg }) => msg === 'serving verdicts over gRPC');
+    const isListening = () => this.#log().some(({ msg }) => msg === this.#isReadyWith);
     const isReady = async () => (await fetch(`http://127.0.0.1:${this.#portOf('serving metrics')}/readyz`)).ok;
     while (!isListening() || !(await isReady())) {
       if (this.#child.exitCode !== null || performance.now() > deadline)

@@ -1,0 +1,159 @@
+/** An operator, its tokens, and several verifiers that check them, each behind a proxy that can freeze. */
+import { join } from 'node:path';
+import { Pool } from 'undici';
+import type { ApiTokenSpec } from '../../../src/api/apitoken.ts';
+import { expectOk, VERIFIER } from '../../crds/api-server.ts';
+import { cluster } from '../cluster.ts';
+import { ENVIRONMENT } from '../harness/manifests.ts';
+import { ApiProxy } from '../harness/proxy.ts';
+import { keyOfSecret, kubeconfigFor, OPERATOR_NAMESPACE, type Stage, Theatre } from '../harness/stage.ts';
+import { VerifierProcess } from '../harness/verifier.ts';
+
+const AUDIENCES = '/apis/tokenwright.dev/v1alpha1/tokenaudiences';
+
+/** The full numbers of a test, or small ones that show the same. */
+export const isLong = process.env.TOKENWRIGHT_LONG === '1';
+
+export interface FleetOptions {
+  /** How many. */
+  verifiers: number;
+  /** Of the audience, such as 5s. */
+  staleness: string;
+  tokens: Readonly<Record<string, Partial<ApiTokenSpec>>>;
+  /** Of the verifiers, beyond what all of them are given; with the value '' such as have none. */
+  flags?: Readonly<Record<string, string>>;
+  operatorFlags?: Record<string, string>;
+  environments?: string[];
+}
+
+export interface Answer {
+  status: number;
+  purpose: string;
+  /** Date.now() before it was asked, and when the answer was there. */
+  askedAt: number;
+  answeredAt: number;
+}
+
+export class Member {
+  readonly name: string;
+  readonly process: VerifierProcess;
+  readonly proxy: ApiProxy;
+  readonly #audience: string;
+  readonly #pool: Pool;
+
+  constructor(name: string, process: VerifierProcess, proxy: ApiProxy, audience: string) {
+    this.name = name;
+    this.process = process;
+    this.proxy = proxy;
+    this.#audience = audience;
+    const scheme = process.isTls ? 'https' : 'http';
+    this.#pool = new Pool(`${scheme}://127.0.0.1:${process.port}`, {
+      connections: 32,
+      connect: { rejectUnauthorized: false },
+    });
+  }
+
+  /** Whatever the token's scopes are, unless some are given. */
+  async ask(token: string, scope = '-'): Promise<Answer> {
+    const askedAt = Date.now();
+    const { statusCode, headers, body } = await this.#pool.request({
+      path: `/authorize?audience=${this.#audience}&scope=${scope}`,
+      method: 'GET',
+      headers: { authorization: `Bearer ${token}` },
+    });
+    await body.dump();
+    return {
+      status: statusCode,
+      purpose: String(headers['x-tokenwright-purpose'] ?? ''),
+      askedAt,
+      answeredAt: Date.now(),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+    // one that is cut off could not let its Lease go
+    this.proxy.thaw();
+    await this.process.stop();
+    await this.proxy.close();
+  }
+}
+
+export class Fleet {
+  readonly theatre: Theatre;
+  readonly stage: Stage;
+  readonly members: Member[] = [];
+
+  private constructor(theatre: Theatre, stage: Stage) {
+    this.theatre = theatre;
+    this.stage = stage;
+  }
+
+  /** Resolves when all tokens are delivered and every verifier accepts them. */
+  static async open(name: string, options: FleetOptions): Promise<Fleet> {
+    const { verifiers, staleness, tokens, flags = {}, operatorFlags = {}, environments = [ENVIRONMENT] } = options;
+    const theatre = await Theatre.open(name);
+    const fleet = new Fleet(theatre, await theatre.stage());
+    const { stage, audience } = fleet;
+    expectOk(
+      await stage.server.create(AUDIENCES, {
+        apiVersion: 'tokenwright.dev/v1alpha1',
+        kind: 'TokenAudience',
+        metadata: { name: audience },
+        spec: { environments, staleness: { max: staleness } },
+      }),
+    );
+    const starting = Array.from({ length: verifiers }, (_, index) => fleet.#member(`${audience}-${index}`, flags));
+    await stage.start(operatorFlags);
+    for (const [token, spec] of Object.entries(tokens)) await stage.issue(token, { audiences: [audience], ...spec });
+    fleet.members.push(...(await Promise.all(starting)));
+    for (const token of Object.keys(tokens)) await stage.untilDelivered(token, 1, 60);
+    return fleet;
+  }
+
+  /** Its name is that of the namespace, which no other test uses. */
+  get audience(): string {
+    return this.stage.namespace;
+  }
+
+  value(name: string): string {
+    const value = keyOfSecret(this.stage.secret(name), 'token');
+    if (value === undefined) throw new Error(`${name} has no value`);
+    return value;
+  }
+
+  /** Of each verifier. */
+  async statuses(token: string): Promise<number[]> {
+    return (await Promise.all(this.members.map((member) => member.ask(token)))).map(({ status }) => status);
+  }
+
+  /** One more, such as of another environment. */
+  async join(name: string, flags: Readonly<Record<string, string>>): Promise<Member> {
+    const member = await this.#member(`${this.audience}-${name}`, flags);
+    this.members.push(member);
+    return member;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.close()));
+    await this.stage.server.delete(`${AUDIENCES}/${this.audience}`);
+    await this.theatre.close();
+  }
+
+  async #member(name: string, flags: Readonly<Record<string, string>>): Promise<Member> {
+    const proxy = await ApiProxy.open(this.stage.timeline.connection, { ...VERIFIER, pod: name });
+    const given = {
+      name,
+      environment: ENVIRONMENT,
+      namespace: OPERATOR_NAMESPACE,
+      'upstream-namespace': this.stage.namespace,
+      kubeconfig: await kubeconfigFor(proxy),
+      'bind-address': '127.0.0.1:0',
+      'metrics-bind-address': '127.0.0.1:0',
+      ...('tls-cert-file' in flags ? {} : { 'no-tls': '' }),
+      ...flags,
+    };
+    const process = await VerifierProcess.start(given, join(cluster().records, name));
+    return new Member(name, process, proxy, this.audience);
+  }
+}

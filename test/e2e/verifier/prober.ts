@@ -1,0 +1,95 @@
+/** What an outsider can see of verifiers: when each began to refuse a value, and how slow the machine itself is meanwhile. */
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Answer, Fleet, Member } from './fleet.ts';
+
+export interface Refusal {
+  verifier: string;
+  /** The last answer that let the value through; undefined where there was none. */
+  lastYes: Answer | undefined;
+  no: Answer;
+}
+
+/** Asks one verifier again and again until it does not say yes. */
+export async function untilRefused(member: Member, value: string, pause = 5): Promise<Refusal> {
+  let lastYes: Answer | undefined;
+  for (;;) {
+    const answer = await member.ask(value);
+    if (answer.status !== 200) return { verifier: member.name, lastYes, no: answer };
+    lastYes = answer;
+    await wait(pause);
+  }
+}
+
+/** Something done again and again until `stop`, which rejects with what it threw. */
+export class Loop {
+  #stopping = false;
+  readonly #running: Promise<void>;
+
+  constructor(act: () => Promise<unknown>, pause: number) {
+    this.#running = this.#run(act, pause);
+    // told by stop()
+    this.#running.catch(() => {});
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#running;
+  }
+
+  async #run(act: () => Promise<unknown>, pause: number): Promise<void> {
+    while (!this.#stopping) {
+      await act();
+      await wait(pause);
+    }
+  }
+}
+
+/** Good calls at all verifiers, so many a second in all: how often each status was answered. */
+export class Traffic {
+  readonly statuses = new Map<number, number>();
+  readonly milliseconds: number[] = [];
+  readonly #loops: Loop[];
+
+  constructor(fleet: Pick<Fleet, 'members'>, value: () => string, perSecond: number) {
+    const pause = (1000 * fleet.members.length) / perSecond;
+    this.#loops = fleet.members.map((member) => new Loop(() => this.#call(member, value()), pause));
+  }
+
+  get calls(): number {
+    return this.milliseconds.length;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+  }
+
+  async #call(member: Member, value: string): Promise<void> {
+    const began = performance.now();
+    const { status } = await member.ask(value);
+    this.milliseconds.push(performance.now() - began);
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+  }
+}
+
+/** How long the API server takes for a plain GET through the same machine: what no promise about time can be better than. */
+export class Pulse {
+  slowest = 0;
+  readonly #loop: Loop;
+
+  constructor({ stage }: Fleet) {
+    this.#loop = new Loop(async () => {
+      const began = performance.now();
+      await stage.server.get(`/api/v1/namespaces/${stage.namespace}`);
+      this.slowest = Math.max(this.slowest, performance.now() - began);
+    }, 25);
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+}
+
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}
