@@ -52,6 +52,7 @@ export class VerifierWatches {
   readonly #namespaces: Reflector<KubeObject>;
   readonly #declared: Reflector<TokenAudience>;
   readonly #upstreams: Reflector<Secret>;
+  readonly #revocations: readonly Watching[];
   readonly #all: readonly Watching[];
 
   constructor(options: VerifierWatchesOptions) {
@@ -88,7 +89,7 @@ export class VerifierWatches {
     this.#upstreams = new Reflector({ ...common, type: SECRETS, namespace: options.upstreamNamespace }).onChange(() => {
       for (const name of this.#audiences.keys()) this.#declare(name);
     });
-    const revocations = [TOKEN_REVOCATIONS, CLUSTER_TOKEN_REVOCATIONS].map((type) =>
+    this.#revocations = [TOKEN_REVOCATIONS, CLUSTER_TOKEN_REVOCATIONS].map((type) =>
       new Reflector<Revocation>({ ...common, type: type as ResourceType<Revocation> }).onChange(
         (change, revocation) => {
           if (change === 'deleted') this.orders.remove(revocation.metadata.uid);
@@ -96,15 +97,23 @@ export class VerifierWatches {
         },
       ),
     );
-    this.#all = [this.#tokens, this.#namespaces, this.#declared, this.#upstreams, ...revocations];
+    this.#all = [this.#tokens, this.#namespaces, this.#declared, this.#upstreams, ...this.#revocations];
   }
 
   get synced(): boolean {
     return this.#all.every(({ synced }) => synced);
   }
 
+  /** Revocations come last: one that is sealed already is held against what is known of the ApiTokens, and only then. */
   start(): void {
-    for (const reflector of this.#all) reflector.start();
+    for (const reflector of this.#all) if (!this.#revocations.includes(reflector)) reflector.start();
+    this.#tokens.whenSynced.then(
+      () => {
+        for (const reflector of this.#revocations) reflector.start();
+      },
+      // stopped before
+      () => {},
+    );
   }
 
   async whenSynced(): Promise<void> {
@@ -119,15 +128,22 @@ export class VerifierWatches {
     return this.#audiences.get(name);
   }
 
-  /** What is pending, by quorum: a watch that says nothing proves nothing. */
-  async listPending(signal: AbortSignal): Promise<void> {
-    const labelSelector = `${PENDING_LABEL}=true`;
+  /** The least that an audience allows, in seconds. */
+  strictest(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { stalenessSeconds } of this.#audiences.values()) least = Math.min(least, stalenessSeconds);
+    return least;
+  }
+
+  /** What is pending, by quorum: a watch that says nothing proves nothing. With `since`, also what was sealed from then on: see Orders.put. */
+  async listPending(signal: AbortSignal, since?: number): Promise<void> {
+    const selector = since === undefined ? { labelSelector: `${PENDING_LABEL}=true` } : {};
     const lists = await Promise.all(
       [TOKEN_REVOCATIONS, CLUSTER_TOKEN_REVOCATIONS].map((type) =>
-        this.#options.client.list(type as ResourceType<Revocation>, { labelSelector, signal }),
+        this.#options.client.list(type as ResourceType<Revocation>, { ...selector, signal }),
       ),
     );
-    for (const revocation of lists.flat()) this.orders.put(revocation);
+    for (const revocation of lists.flat()) this.orders.put(revocation, since);
   }
 
   /** Reads an ApiToken anew, whatever its watch says. */

@@ -1,5 +1,4 @@
 /** Joins the parts of `tokenwright verifier`. Adapters are made here and nowhere else. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CLUSTER_TOKEN_REVOCATIONS, type RevocationReceipt, TOKEN_REVOCATIONS } from '../api/token-revocation.ts';
 import { openVerdictLog } from '../audit/registry.ts';
 import type { Revocation } from '../domain/revocation.ts';
@@ -19,6 +18,7 @@ import { Freshness } from '../verifier/freshness.ts';
 import type { GrpcServerOptions } from '../verifier/grpc-server.ts';
 import { LastUse } from '../verifier/last-use.ts';
 import { Lookups } from '../verifier/lookups.ts';
+import { keepProving } from '../verifier/proofs.ts';
 import { Receipts } from '../verifier/receipts.ts';
 import { Recorder } from '../verifier/recorder.ts';
 import { type TlsMaterial, VerifierServer } from '../verifier/server.ts';
@@ -30,9 +30,7 @@ import type { VerifierConfig } from './verifier-config.ts';
 import { keepLease } from './verifier-lease.ts';
 import { VerifierWatches } from './verifier-watches.ts';
 
-/** How often it is proved which revocations there are, and how long one proof may take. Milliseconds. */
-const PROOF_INTERVAL = 2000;
-const PROOF_DEADLINE = 2000;
+/** Milliseconds. */
 const SUMMARY_INTERVAL = 60_000;
 
 export interface VerifierOptions {
@@ -152,10 +150,13 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     const { address, port } = await telemetry.listen();
     log.info({ address, port, version }, 'serving metrics');
     await seals.start();
+    const listedAt = clock.now();
     watches.start();
-    const proving = prove(freshness, watches, log, stop);
     await Promise.race([watches.whenSynced(), fired(stop)]);
     if (stop.aborted) return 'stopped';
+    const list = watches.listPending.bind(watches);
+    const strictest = watches.strictest.bind(watches);
+    const proving = keepProving({ freshness, list, strictest, listedAt, now: () => clock.now(), log }, stop);
     releaseLease = keepLease({ client, namespace, verifier: config.name, environment, now: () => clock.now(), log });
     const at = await server.listen();
     log.info(
@@ -180,19 +181,6 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     await verdicts.close().catch((error: unknown) => log.error({ err: error }, 'audit log not closed cleanly'));
     await telemetry.close();
     await connection.close();
-  }
-}
-
-/** Lists the pending revocations again and again, until `stop` fires. */
-async function prove(freshness: Freshness, watches: VerifierWatches, log: Logger, stop: AbortSignal): Promise<void> {
-  while (!stop.aborted) {
-    try {
-      await freshness.prove(() => watches.listPending(AbortSignal.any([stop, AbortSignal.timeout(PROOF_DEADLINE)])));
-    } catch (error) {
-      if (!stop.aborted)
-        log.warn({ err: error, staleSeconds: Math.round(freshness.age()) }, 'pending revocations not listed');
-    }
-    await sleep(PROOF_INTERVAL, undefined, { signal: stop }).catch(() => {});
   }
 }
 

@@ -15,10 +15,11 @@ export interface Ordered {
   versionNumbers?: number[];
   sealed?: boolean;
   labelled?: boolean;
+  sealedTime?: string;
 }
 
 export function revocation(ordered: Ordered = {}): Revocation {
-  const { uid = 'order-1', match = { name: 'summarizer' }, sealed, labelled = true, ...spec } = ordered;
+  const { uid = 'order-1', match = { name: 'summarizer' }, sealed, sealedTime, labelled = true, ...spec } = ordered;
   const namespace = 'namespace' in ordered ? ordered.namespace : 'support';
   const { versions, versionNumbers } = spec;
   return {
@@ -34,7 +35,7 @@ export function revocation(ordered: Ordered = {}): Revocation {
       labels: labelled ? { [PENDING_LABEL]: 'true' } : {},
     },
     spec: { match, reason: 'Compromised', ...(versions && { versions }), ...(versionNumbers && { versionNumbers }) },
-    ...(sealed !== undefined && { status: { sealed } }),
+    ...(sealed !== undefined && { status: { sealed, ...(sealedTime && { sealedTime }) } }),
   } as Revocation;
 }
 
@@ -84,8 +85,8 @@ export class OrdersWorld {
     this.orders.namespaceChanged(namespace);
   }
 
-  order(ordered: Ordered = {}): void {
-    this.orders.put(revocation(ordered));
+  order(ordered: Ordered = {}, since?: number): void {
+    this.orders.put(revocation(ordered), since);
   }
 
   /** The numbers of the versions that are refused, of the ApiToken as the index has it. */
