@@ -361,6 +361,7 @@ describe.concurrent('whatever the operator is at', () => {
     await stage.until('it is let go', () => !order(stage, 'blocks')?.metadata.finalizers?.length);
     await stage.requestRotation('agent', 'forget');
     await stage.untilDelivered('agent', 3);
+    expect(stage.token('agent')?.status?.handledRevocations).toBeUndefined();
     expect(order(stage, 'blocks')).toBeDefined();
     expect(await breachesOf(stage)).toEqual([]);
   });

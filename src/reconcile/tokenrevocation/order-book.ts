@@ -47,13 +47,16 @@ interface Standing {
   left: number;
 }
 
+/** A status that notes one from before these keeps the note until it needs the room. */
+const PAST_LIMIT = 10_000;
+
 const NOTHING: Pick<Seen, 'orders' | 'pastOrders'> = { orders: [], pastOrders: new Set() };
 
 export class OrderBook {
   readonly #known: Known;
   /** By UID, oldest first: all that still mean something. */
   readonly #standing = new Map<string, Standing>();
-  /** UIDs of those that nobody can hold for pending any more. */
+  /** UIDs of those that nobody can hold for pending any more, oldest first. */
   readonly #past = new Set<string>();
   #listener: OrderListener | undefined;
 
@@ -74,7 +77,7 @@ export class OrderBook {
     const order = orderOf(revocation);
     const { uid } = order;
     const isPast = order.sealed && revocation.metadata.labels?.[PENDING_LABEL] === undefined;
-    if (isPast) this.#past.add(uid);
+    if (isPast) this.#notePast(uid);
     const known = this.#standing.get(uid);
     if (isPast && order.afterwards !== 'Block') this.#standing.delete(uid);
     else if (known) known.order = order;
@@ -83,7 +86,7 @@ export class OrderBook {
 
   remove({ metadata: { uid } }: Revocation): void {
     const known = this.#standing.get(uid);
-    this.#past.delete(uid);
+    this.#notePast(uid);
     this.#standing.delete(uid);
     // what it blocked may be minted again
     if (known?.order.afterwards === 'Block') for (const key of known.matched.keys()) this.#listener?.tokenDue(key, uid);
@@ -122,6 +125,12 @@ export class OrderBook {
   progress(uid: string): { matched: number; left: number } {
     const standing = this.#standing.get(uid);
     return { matched: standing?.matched.size ?? 0, left: standing?.left ?? 0 };
+  }
+
+  #notePast(uid: string): void {
+    this.#past.add(uid);
+    const [oldest] = this.#past;
+    if (this.#past.size > PAST_LIMIT && oldest !== undefined) this.#past.delete(oldest);
   }
 
   #add(key: string, order: Order, reach: Reach): void {
