@@ -11,6 +11,7 @@ import {
   SECRETS,
   withCluster,
 } from './cluster.ts';
+import { median } from './median.ts';
 import type { Calls } from './operator.ts';
 
 interface Template {
@@ -177,10 +178,4 @@ async function bareRun(bench: Bench, name: string, tokens: number, template: Tem
   await watch.done;
   const cpu = ((othersCpuSeconds(bench) - before) * 1000) / tokens;
   return { rate: (tokens * 1000) / (ended - began), cpu };
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }

@@ -88,12 +88,20 @@ export class Operator {
   }
 
   rssMB(): number {
-    const kB = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1];
-    return Number(kB) / 1024;
+    return this.#memoryMB('VmRSS');
+  }
+
+  peakMB(): number {
+    return this.#memoryMB('VmHWM');
   }
 
   cpuSeconds(): number {
     return cpuSecondsOf(this.pid);
+  }
+
+  #memoryMB(field: string): number {
+    const kB = new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1];
+    return Number(kB) / 1024;
   }
 }
 
