@@ -1,4 +1,5 @@
 /** Joins the parts of `tokenwright verifier`. Adapters are made here and nowhere else. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CLUSTER_TOKEN_REVOCATIONS, type RevocationReceipt, TOKEN_REVOCATIONS } from '../api/token-revocation.ts';
 import { openVerdictLog } from '../audit/registry.ts';
 import type { Revocation } from '../domain/revocation.ts';
@@ -31,6 +32,8 @@ import { keepLease } from './verifier-lease.ts';
 import { VerifierWatches } from './verifier-watches.ts';
 
 /** Milliseconds. */
+/** How long gateways are sent elsewhere before connections that are idle are closed, at most. Milliseconds. */
+const RETIRING = 1000;
 const SUMMARY_INTERVAL = 60_000;
 
 export interface VerifierOptions {
@@ -166,6 +169,8 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     if (grpc) log.info({ ...(await grpc.listen()), tls: tls !== undefined }, 'serving verdicts over gRPC');
     await fired(stop);
     const grace = config.shutdownTimeoutSeconds * 1000;
+    server.retire();
+    await sleep(Math.min(RETIRING, grace / 2));
     await Promise.all([server.close(grace), grpc?.close(grace)]);
     await proving;
     return 'stopped';

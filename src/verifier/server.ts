@@ -45,6 +45,7 @@ const MAX_CONNECTIONS = 10_000;
 export class VerifierServer {
   readonly #options: VerifierServerOptions;
   readonly #server: Server | TlsServer;
+  #isRetiring = false;
 
   constructor(options: VerifierServerOptions) {
     this.#options = options;
@@ -69,6 +70,11 @@ export class VerifierServer {
   /** New connections use it; those that stand keep what they have. */
   renew(tls: TlsMaterial): void {
     if ('setSecureContext' in this.#server) this.#server.setSecureContext(secure(tls));
+  }
+
+  /** From now on each answer ends its connection: gateways open the next one elsewhere, before `close` ends idle ones under their hands. */
+  retire(): void {
+    this.#isRetiring = true;
   }
 
   /** Answers what was asked; after `graceMilliseconds` cuts whoever is left. */
@@ -120,7 +126,7 @@ export class VerifierServer {
   #send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpAnswer): void {
     // some gateways forward the body of the call: it is nothing to us, and is not waited for
     if (!request.complete && !hasNoBody(request)) response.setHeader('connection', 'close');
-    if (!this.#server.listening) response.setHeader('connection', 'close');
+    if (this.#isRetiring || !this.#server.listening) response.setHeader('connection', 'close');
     response.writeHead(status, headers);
     response.end(body, () => {
       if (!request.complete && !hasNoBody(request)) request.destroy();

@@ -244,6 +244,18 @@ describe('calls on one connection', () => {
 });
 
 describe('closing', () => {
+  it('first ends each connection with its next answer, while new ones are still taken', async () => {
+    const { server, open } = await serve();
+    const kept = open().write(request(TARGET, GOOD));
+    await kept.answers(1);
+    server.retire();
+    const [before = '', after = ''] = await kept.write(request(TARGET, GOOD)).answers(2);
+    const fresh = open().write(request(TARGET, GOOD));
+    const [first = ''] = await fresh.answers(1);
+    await Promise.all([kept.closed, fresh.closed]);
+    expect([before, after, first].map(closes)).toEqual([false, true, true]);
+  });
+
   it('answers what was asked, ends idle connections, and takes no new ones', async () => {
     const { asked, release } = hold();
     const { server, open, port } = await serve();
