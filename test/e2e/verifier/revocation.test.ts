@@ -11,7 +11,7 @@ import { Pulse, percentile, type Refusal, Traffic, untilRefused } from './prober
 // biome-ignore format: a table
 const SIZE = isLong
   ? { revocations: 5000, perSecond: 20, tokens: 200, calls: 1000, inert: 100_000, p99: 250 }
-  : { revocations: 15, perSecond: 5, tokens: 15, calls: 60, inert: 50, p99: Number.POSITIVE_INFINITY };
+  : { revocations: 15, perSecond: 5, tokens: 15, calls: 60, inert: 30, p99: Number.POSITIVE_INFINITY };
 /** The promise, in milliseconds. */
 const MAX = 1000;
 const SECONDS = SIZE.revocations / SIZE.perSecond + SIZE.inert / 50;
