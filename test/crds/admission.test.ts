@@ -281,7 +281,7 @@ describe('of Secrets the operator', () => {
     const name = freshName();
     const token = await admin.create(tokens, apiToken(name, {}));
     expectOk(token);
-    const { uid } = token.body['metadata'] as { uid: string };
+    const { uid } = token.body.metadata as { uid: string };
     const ownerReferences = owners.map((of) => ({ ...of, name, uid }));
     expectOk(await admin.create(secrets, secret(name, ownerReferences)));
     return name;
