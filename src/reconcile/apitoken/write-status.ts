@@ -61,6 +61,8 @@ export async function writeStatus(
 }
 
 function sealed(deps: ApiTokenDeps, { seen }: Observation, { status, reseal }: StatusWrite): TokenStatus {
+  // a write that only reports vouches for nothing: those that change the versions have dropped what no key confirms
+  if (seen.sealState === 'broken' && status.versions === seen.status.versions) return status;
   const sequence = seen.status.seal?.sequence ?? 0;
   const bytes = (s: TokenStatus) => Buffer.from(sealBytes(sealContentOf(seen.uid, s, sequence)));
   const isSame =
