@@ -14,6 +14,8 @@ const AUDIENCES = '/apis/tokenwright.dev/v1alpha1/tokenaudiences';
 /** The full numbers of a test, or small ones that show the same. */
 export const isLong = process.env.TOKENWRIGHT_LONG === '1';
 
+const NO_TRACE = `00-${'0'.repeat(32)}-${'0'.repeat(16)}-00`;
+
 export interface FleetOptions {
   /** How many. */
   verifiers: number;
@@ -23,6 +25,8 @@ export interface FleetOptions {
   /** Of the verifiers, beyond what all of them are given; with the value '' such as have none. */
   flags?: Readonly<Record<string, string>>;
   operatorFlags?: Record<string, string>;
+  /** Without proxies between verifiers and the API server, where it is time that is measured. */
+  direct?: true;
   environments?: string[];
 }
 
@@ -53,13 +57,13 @@ export class Member {
     });
   }
 
-  /** Whatever the token's scopes are, unless some are given. */
-  async ask(token: string, scope = '-'): Promise<Answer> {
+  /** Whatever the token's scopes are, unless some are given. The record of the verdict holds `traceparent`. */
+  async ask(token: string, scope = '-', traceparent = NO_TRACE): Promise<Answer> {
     const askedAt = Date.now();
     const { statusCode, headers, body } = await this.#pool.request({
       path: `/authorize?audience=${this.#audience}&scope=${scope}`,
       method: 'GET',
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${token}`, traceparent },
     });
     await body.dump();
     return {
@@ -92,6 +96,7 @@ export class Fleet {
   /** Resolves when all tokens are delivered and every verifier accepts them. */
   static async open(name: string, options: FleetOptions): Promise<Fleet> {
     const { verifiers, staleness, tokens, flags = {}, operatorFlags = {}, environments = [ENVIRONMENT] } = options;
+    const given = { ...(options.direct && { kubeconfig: cluster().kubeconfig }), ...flags };
     const theatre = await Theatre.open(name);
     const fleet = new Fleet(theatre, await theatre.stage());
     const { stage, audience } = fleet;
@@ -103,7 +108,7 @@ export class Fleet {
         spec: { environments, staleness: { max: staleness } },
       }),
     );
-    const starting = Array.from({ length: verifiers }, (_, index) => fleet.#member(`${audience}-${index}`, flags));
+    const starting = Array.from({ length: verifiers }, (_, index) => fleet.#member(`${audience}-${index}`, given));
     await stage.start(operatorFlags);
     for (const [token, spec] of Object.entries(tokens)) await stage.issue(token, { audiences: [audience], ...spec });
     fleet.members.push(...(await Promise.all(starting)));
