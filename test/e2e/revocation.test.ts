@@ -310,16 +310,20 @@ describe.concurrent('whatever the operator is at', () => {
     await stage.start(flags);
     await stage.startAnother(flags);
     const names = ['one', 'two', 'three'];
-    for (const name of names) await stage.issue(name);
+    for (const name of names) await stage.issue(name, { rotation: { overlap: '3s' } });
     await Promise.all(names.map((name) => stage.untilSettled(name, 1)));
     await stage.revoke('both', { match: { environment: 'e2e' } });
     await Promise.all(
-      names.map((name) => stage.until(`${name} has another version`, () => (stage.delivered(name) ?? 0) > 1)),
+      names.map((name) =>
+        stage.until(
+          `another version of ${name} stands alone`,
+          () => (stage.delivered(name) ?? 0) > 1 && stage.isSettled(name),
+        ),
+      ),
     );
     await untilSealed(stage, 'both');
     expect(order(stage, 'both')?.status?.matched).toBe(3);
     for (const name of names) expect(stage.token(name)?.status?.revokedThroughVersion).toBe(1);
-    await stage.quiet(1500);
     expect(await breachesOf(stage)).toEqual([]);
   });
 
