@@ -8,7 +8,8 @@ const audiences = `${API}/tokenaudiences?dryRun=All`;
 let admin: ApiServer;
 let showsValues = true;
 
-const manifest = (patch: object, name = 'ai-gateway') => ({
+/** By a name that nobody else on this cluster gives: a dry run, too, finds that there is one already. */
+const manifest = (patch: object, name = 'manifest-under-test') => ({
   apiVersion: 'tokenwright.dev/v1alpha1',
   kind: 'TokenAudience',
   metadata: { name },
