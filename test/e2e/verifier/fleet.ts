@@ -25,8 +25,6 @@ export interface FleetOptions {
   /** Of the verifiers, beyond what all of them are given; with the value '' such as have none. */
   flags?: Readonly<Record<string, string>>;
   operatorFlags?: Record<string, string>;
-  /** Without proxies between verifiers and the API server, where it is time that is measured. */
-  direct?: true;
   environments?: string[];
 }
 
@@ -96,7 +94,6 @@ export class Fleet {
   /** Resolves when all tokens are delivered and every verifier accepts them. */
   static async open(name: string, options: FleetOptions): Promise<Fleet> {
     const { verifiers, staleness, tokens, flags = {}, operatorFlags = {}, environments = [ENVIRONMENT] } = options;
-    const given = { ...(options.direct && { kubeconfig: cluster().kubeconfig }), ...flags };
     const theatre = await Theatre.open(name);
     const fleet = new Fleet(theatre, await theatre.stage());
     const { stage, audience } = fleet;
@@ -108,7 +105,7 @@ export class Fleet {
         spec: { environments, staleness: { max: staleness } },
       }),
     );
-    const starting = Array.from({ length: verifiers }, (_, index) => fleet.#member(`${audience}-${index}`, given));
+    const starting = Array.from({ length: verifiers }, (_, index) => fleet.#member(`${audience}-${index}`, flags));
     await stage.start(operatorFlags);
     for (const [token, spec] of Object.entries(tokens)) await stage.issue(token, { audiences: [audience], ...spec });
     fleet.members.push(...(await Promise.all(starting)));

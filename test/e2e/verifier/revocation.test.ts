@@ -30,7 +30,7 @@ let stage: Stage;
 
 beforeAll(async () => {
   const tokens = Object.fromEntries(['steady', ...names].map((name) => [name, {}]));
-  fleet = await Fleet.open('revoked', { verifiers: 3, staleness: '30s', tokens, direct: true });
+  fleet = await Fleet.open('revoked', { verifiers: 3, staleness: '30s', tokens });
   ({ stage } = fleet);
 });
 
