@@ -237,7 +237,7 @@ describe('a part that cannot be had', () => {
   ])('is not one of an unknown name: %j %j', async (args, env) => {
     await expect(runMain(args, env as Record<string, string>)).rejects.toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('no part "nonsense"; there are nginx, caddy, redis, envoy'),
+      stderr: expect.stringContaining('no part "nonsense"; there are nginx, caddy, redis, wrk, envoy'),
     });
   });
 });
