@@ -23,6 +23,8 @@ export interface Call {
 export interface Decision {
   outcome: Outcome;
   token?: IndexedToken;
+  /** As the value says it; proof of nothing. Where no one ApiToken is meant. */
+  tokenID?: string;
   version?: VersionRecord;
   /** Those that the token has for this call; of an allowed one only. */
   scopes?: readonly string[];

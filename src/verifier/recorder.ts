@@ -78,7 +78,7 @@ export class Recorder implements VerdictRecorder {
     return true;
   }
 
-  #recordOf(call: Call, { outcome, token, version }: Decision): VerdictRecord {
+  #recordOf(call: Call, { outcome, token, tokenID, version }: Decision): VerdictRecord {
     const { verifier, environment, now } = this.#options;
     const { needs } = call;
     const stated = 'audience' in needs ? needs : undefined;
@@ -95,7 +95,7 @@ export class Recorder implements VerdictRecorder {
       path: route?.path,
       source: call.source,
       traceparent: call.traceparent,
-      tokenID: token?.tokenID,
+      tokenID: token?.tokenID ?? tokenID,
       uid: token?.uid,
       namespace: token?.namespace,
       name: token?.name,

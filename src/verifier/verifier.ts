@@ -86,7 +86,8 @@ export class Verifier {
       limitsOf,
       now: Math.floor(clock.now() / 1000),
     };
-    return judge({ value, source: call.source }, needs, known);
+    const verdict = judge({ value, source: call.source }, needs, known);
+    return value.ok && verdict.token === undefined ? { ...verdict, tokenID: value.tokenID } : verdict;
   }
 
   #limited(decision: Decision, audience: KnownAudience): Decision | Promise<Decision> {

@@ -88,6 +88,11 @@ describe('a record', () => {
     expect(records[0]).toMatchObject({ method: 'POST', path: '/v1/chat', scopes: undefined });
   });
 
+  it('tells the token id that was claimed where nobody has it', () => {
+    recorder().verdict(call(), { outcome: 'TokenUnknown', tokenID: '0000000a' }, 0.001);
+    expect(records).toMatchObject([{ outcome: 'TokenUnknown', tokenID: '0000000a', uid: undefined }]);
+  });
+
   it('holds nothing of the value', () => {
     for (const outcome of Object.keys(OUTCOMES) as Outcome[]) recorder().verdict(call(), decision(outcome), 0.001);
     expect(JSON.stringify(records)).not.toContain('twk_');

@@ -140,7 +140,7 @@ describe('a value that the index does not know', () => {
 
   it('is refused at once where there is nothing to wait for', () => {
     const decision = world.check();
-    expect(decision).toMatchObject({ outcome: 'TokenUnknown' });
+    expect(decision).toMatchObject({ outcome: 'TokenUnknown', tokenID: expect.stringMatching(/^[0-9A-Za-z]{8}$/) });
   });
 
   it('is recorded once, with how it ended', async () => {
