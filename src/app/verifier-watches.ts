@@ -10,6 +10,7 @@ import {
 import { CLUSTER_TOKEN_REVOCATIONS, TOKEN_REVOCATIONS } from '../api/token-revocation.ts';
 import { parseDuration } from '../domain/duration.ts';
 import type { Revocation } from '../domain/revocation.ts';
+import type { TokenID } from '../domain/value.ts';
 import type { ApiServerClient } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { KubeError, type KubeObject, type Logger, type Metrics, type ResourceType } from '../ports.ts';
@@ -40,6 +41,7 @@ export interface VerifierWatchesOptions {
   upstreamNamespace: string;
   /** A revocation is in force here. */
   onForce(revocation: Revocation): void;
+  onTokenPut(id: TokenID): void;
   onTokenGone(uid: string): void;
 }
 
@@ -175,6 +177,7 @@ export class VerifierWatches {
   #put(token: IndexedToken): void {
     this.index.put(token);
     this.orders.tokenChanged(token);
+    this.#options.onTokenPut(token.tokenID);
   }
 
   #gone(token: IndexedToken): void {

@@ -31,7 +31,6 @@ import type { VerifierConfig } from './verifier-config.ts';
 import { keepLease } from './verifier-lease.ts';
 import { VerifierWatches } from './verifier-watches.ts';
 
-/** Milliseconds. */
 /** How long gateways are sent elsewhere before connections that are idle are closed, at most. Milliseconds. */
 const RETIRING = 1000;
 const SUMMARY_INTERVAL = 60_000;
@@ -86,7 +85,13 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     seals,
     upstreamNamespace: config.upstreamNamespace,
     onForce: (revocation) => metrics.propagated(receipts.inForce(revocation) / 1000),
+    onTokenPut: (id) => lookups.changed(id),
     onTokenGone: (uid) => lastUse.forget(uid),
+  });
+  const lookups: Lookups = new Lookups({
+    index: watches.index,
+    refresh: (token) => watches.refresh(token),
+    search: (id, signal) => watches.search(id, signal),
   });
   const rateLimits = openRateLimits({ ...config.rateLimits, log });
   const recorder = new Recorder({
@@ -106,10 +111,7 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     orders: watches.orders,
     limitsOf: () => [],
     freshness,
-    lookups: new Lookups({
-      refresh: (token) => watches.refresh(token),
-      search: (id, signal) => watches.search(id, signal),
-    }),
+    lookups,
     rateLimiter: rateLimits,
     record: recorder,
     clock,

@@ -56,7 +56,7 @@ export class Verifier {
     return recorded ? decision : { outcome: 'AuditUnavailable', hint: 'the audit log takes no records' };
   }
 
-  #decide(call: Call): Decision | Promise<Decision> {
+  #decide(call: Call, isLast = false): Decision | Promise<Decision> {
     const { needs, token } = call;
     if ('unclear' in needs) return { outcome: 'NeedsUnclear', hint: needs.unclear };
     const audience = this.#deps.audience(needs.audience);
@@ -68,12 +68,10 @@ export class Verifier {
     if (token === 'ambiguous') return { outcome: 'TokenAmbiguous' };
     const value = parseValue(token.text);
     const decision = this.#judge(call, value, needs, audience);
-    if (!value.ok || !(decision.outcome === 'TokenUnknown' || decision.outcome === 'ValueUnknown'))
-      return this.#limited(decision, audience);
+    const isUnknown = decision.outcome === 'TokenUnknown' || decision.outcome === 'ValueUnknown';
     // a watch may be late
-    const { index, lookups } = this.#deps;
-    const more = lookups.lookUp(value.tokenID, index.find(value.tokenID));
-    return more?.then(() => this.#limited(this.#judge(call, value, needs, audience), audience)) ?? decision;
+    const wait = value.ok && isUnknown && !isLast ? this.#deps.lookups.lookUp(value) : undefined;
+    return wait?.then(() => this.#decide(call, true)) ?? this.#limited(decision, audience);
   }
 
   #judge(call: Call, value: ParsedValue, needs: Needs, audience: KnownAudience): Decision {

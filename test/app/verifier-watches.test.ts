@@ -22,6 +22,7 @@ function watchesOf(late: LateCluster): VerifierWatches {
     seals: new Seals(KEY),
     upstreamNamespace: 'upstreams',
     onForce: ({ metadata }) => forced.push(metadata.uid),
+    onTokenPut: () => {},
     onTokenGone: (uid) => gone.push(uid),
   });
 }

@@ -3,6 +3,7 @@ import type { UseLimits } from '../../src/domain/verdict/judge.ts';
 import type { RateLimitAnswer } from '../../src/ports.ts';
 import type { Call, Decision } from '../../src/verifier/call.ts';
 import type { IndexedToken } from '../../src/verifier/indexed-token.ts';
+import type { Lookups } from '../../src/verifier/lookups.ts';
 import { TokenIndex } from '../../src/verifier/token-index.ts';
 import { type KnownAudience, Verifier } from '../../src/verifier/verifier.ts';
 import { indexed, NOW, tokenValue, type Wanted } from './tokens.ts';
@@ -25,7 +26,7 @@ export class VerifierWorld {
   readonly ordered = new Set<string>();
   readonly recorded: [Call, Decision][] = [];
   /** Each look-up of what the index does not know; undefined: there is nothing to wait for. */
-  lookUp: (id: string, known: readonly IndexedToken[]) => Promise<void> | undefined = () => undefined;
+  lookUp: Lookups['lookUp'] = () => undefined;
   rateLimit: RateLimitAnswer | Promise<RateLimitAnswer> = { allowed: true };
   /** Token ids that were counted. */
   readonly taken: string[] = [];
@@ -46,7 +47,7 @@ export class VerifierWorld {
       orders: { reaches: ({ uid }) => this.ordered.has(uid) },
       limitsOf: () => this.limits,
       freshness: { age: () => this.age },
-      lookups: { lookUp: (id, known) => this.lookUp(id, known) },
+      lookups: { lookUp: (sought) => this.lookUp(sought) },
       rateLimiter: {
         take: async (tokenID) => {
           this.taken.push(tokenID);

@@ -116,12 +116,12 @@ describe('a value that the index does not know', () => {
   it('of an ApiToken that it knows is looked up, since the watch may be late', async () => {
     world.put();
     const asked: unknown[] = [];
-    world.lookUp = async (id, known) => {
-      asked.push([id, known.map(({ uid }) => uid)]);
+    world.lookUp = async ({ tokenID, digest }) => {
+      asked.push([tokenID, digest]);
       world.put(withTwo);
     };
     expect([await world.outcome(bad(TWO)), asked.length]).toEqual(['Allowed', 1]);
-    expect(asked).toEqual([[world.put(withTwo).tokenID, ['uid-1']]]);
+    expect(asked).toEqual([[world.put(withTwo).tokenID, digestOf(TWO)]]);
   });
 
   it('of an ApiToken that it does not know is looked up too', async () => {
