@@ -27,8 +27,8 @@ const SEARCHES = 10;
 const REFRESHES = 50;
 /** An unknown token id is not looked for again for this long, in milliseconds. */
 const NEGATIVE = 10_000;
-/** Values that wait at once: with more, the one that waited longest is answered. */
-const MOST_WAITING = 1000;
+/** Values that wait at once: with more, the one that waited longest is answered. Each holds a connection of a gateway, which has not many. */
+const MOST_WAITING = 256;
 /** Values that are remembered as unknown. */
 const MOST_REFUTED = 10_000;
 

@@ -256,7 +256,7 @@ describe('junk', () => {
 
   it('ends the wait of the oldest where too many wait', async () => {
     server.answers = 'hangs';
-    const begun = Array.from({ length: 1010 }, (_, seed) => miss('uid-1', seed));
+    const begun = Array.from({ length: 266 }, (_, seed) => miss('uid-1', seed));
     await pass(0);
     expect(begun.map(({ over }) => over).indexOf(false)).toBe(10);
   });
