@@ -47,6 +47,8 @@ function shared(url: string, { replicas, whenDown, log }: RateLimitsOptions): Ra
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: STORE_DEADLINE,
+    // a store that hangs is left until it answers again: not every call is to wait for it
+    socketTimeout: STORE_DEADLINE,
     connectTimeout: 2000,
     retryStrategy: (times) => Math.min(2000, 50 * 2 ** Math.min(times, 6)),
   });

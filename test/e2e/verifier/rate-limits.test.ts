@@ -58,6 +58,7 @@ async function reconnect(): Promise<void> {
 
 async function thaw(): Promise<void> {
   process.kill(redis.pid, 'SIGCONT');
+  await untilConnected(3);
 }
 
 /** How many of its share of the calls one verifier let through. */
