@@ -24,6 +24,8 @@ export interface Result {
 export interface BenchOptions {
   tokens: number | undefined;
   pairs: number | undefined;
+  /** How long the CPU at rest is measured, in seconds. */
+  restSeconds: number | undefined;
 }
 
 export const IN_FLIGHT = 16;

@@ -2,11 +2,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type BenchOptions, createTokens, follow, inParallel, type Result, SECRETS, withCluster } from './cluster.ts';
 
-/** Until the collector has been through what the work before has left. */
-const CALM_MS = 10_000;
-const IDLE_SECONDS = 30;
-
-export function operatorMemory({ tokens = 10_000 }: BenchOptions): Promise<Result[]> {
+export function operatorMemory({ tokens = 10_000, restSeconds = 30 }: BenchOptions): Promise<Result[]> {
+  // until the collector has been through what the work before has left
+  const calm = () => wait((restSeconds * 1000) / 3);
   return withCluster(async ({ admin, namespace, operator }) => {
     await namespace('memory');
     await namespace('unrelated');
@@ -16,7 +14,7 @@ export function operatorMemory({ tokens = 10_000 }: BenchOptions): Promise<Resul
     const process = operator(undefined);
     await process.leading();
     await watch.done;
-    await wait(CALM_MS);
+    await calm();
     const before = process.rssMB();
     console.error(`they are Ready with ${before.toFixed(0)} MB, ${tokens * 3} other Secrets follow`);
     // by the admin: the admission policies refuse such Secrets to the operator's account
@@ -26,11 +24,11 @@ export function operatorMemory({ tokens = 10_000 }: BenchOptions): Promise<Resul
         stringData: { password: 'x'.repeat(1024) },
       } as never),
     );
-    await wait(CALM_MS);
+    await calm();
     const after = process.rssMB();
     const used = process.cpuSeconds();
-    await wait(IDLE_SECONDS * 1000);
-    const idle = ((process.cpuSeconds() - used) / IDLE_SECONDS) * 100;
+    await wait(restSeconds * 1000);
+    const idle = ((process.cpuSeconds() - used) / restSeconds) * 100;
     process.check();
     const none = { ratio: null, against: null };
     return [
