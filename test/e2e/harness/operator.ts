@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { bundle } from '../../../tools/build/bundle.ts';
+import { sumOf } from './samples.ts';
 
 /** Files of this test process; gone with it. */
 export const SCRATCH = mkdtempSync(join(tmpdir(), 'tokenwright-e2e-'));
@@ -113,11 +114,7 @@ export class OperatorProcess {
 
   /** The sum of a metric's samples whose labels contain these texts. 0 where there is none. */
   async metric(name: string, ...labels: string[]): Promise<number> {
-    const samples = (await this.metrics())
-      .split('\n')
-      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-      .filter((line) => labels.every((label) => line.includes(label)));
-    return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    return sumOf(await this.metrics(), name, ...labels);
   }
 
   /** Beside the log, for the search for leaked values. One that has ended, or ends now, has none any more. */

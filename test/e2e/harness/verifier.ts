@@ -5,6 +5,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { VerdictRecord } from '../../../src/domain/verdict/record.ts';
 import { script } from './operator.ts';
+import { sumOf } from './samples.ts';
 
 const OVER_GRPC = 'serving verdicts over gRPC';
 const running = new Set<ChildProcess>();
@@ -66,9 +67,14 @@ export class VerifierProcess {
     return this.#log().filter(({ msg }) => msg === text).length;
   }
 
-  /** Answered by the same event loop as verdicts are, and with nothing to work out. */
-  async ping(): Promise<void> {
-    await (await fetch(`http://127.0.0.1:${this.#portOf('serving metrics')}/healthz`)).arrayBuffer();
+  get healthURL(): string {
+    return `http://127.0.0.1:${this.#portOf('serving metrics')}/healthz`;
+  }
+
+  /** How many calls it has judged. With the flag no-metrics-auth. */
+  async verdicts(): Promise<number> {
+    const answer = await fetch(`http://127.0.0.1:${this.#portOf('serving metrics')}/metrics`);
+    return sumOf(await answer.text(), 'tokenwright_verdicts_total');
   }
 
   audit(): VerdictRecord[] {

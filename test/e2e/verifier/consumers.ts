@@ -1,87 +1,80 @@
 /** Programs that call with a token: one for each pod that read the Secret at its start, and such as follow the Secret. */
-import { Pool } from 'undici';
 import { keyOfSecret, type Stage } from '../harness/stage.ts';
+import { Program } from './program.ts';
+import type { CallerJob, CallerSeen, Stream } from './programs/caller.ts';
+import { SecretFile } from './secret-file.ts';
+
+type Caller = Program<CallerSeen<'calls'>>;
 
 export class Consumers {
-  readonly statuses = new Map<number, number>();
-  calls = 0;
   readonly #stage: Stage;
-  readonly #pool: Pool;
-  readonly #path: string;
-  readonly #pause: () => Promise<void>;
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #url: string;
+  /** By the UID of the pod. */
+  readonly #running = new Map<string, { name: string; program: Caller }>();
+  readonly #programs: Caller[] = [];
+  readonly #files: SecretFile[] = [];
   #stopping = false;
 
-  /** `pause` is what each of them waits between two calls. */
-  constructor(stage: Stage, gateway: { port: number; path: string }, pause: () => Promise<void>) {
+  constructor(stage: Stage, url: string) {
     this.#stage = stage;
-    this.#pool = new Pool(`http://127.0.0.1:${gateway.port}`, { connections: 64 });
-    this.#path = gateway.path;
-    this.#pause = pause;
+    this.#url = url;
   }
 
   /** Of every pod that there is or will be of these Deployments, with the value that stands in the Secret when it is first seen. */
   startWithPods(secretOf: (app: string) => string | undefined): void {
+    const { namespace, timeline } = this.#stage;
     const look = () => {
       if (this.#stopping) return true;
-      for (const { metadata } of this.#stage.timeline.list('pods', this.#stage.namespace)) {
-        const { uid = '', name, labels } = metadata;
+      for (const [uid, { name, program }] of this.#running) {
+        const pod = timeline.get('pods', namespace, name);
+        if (pod?.metadata.uid === uid && !pod.metadata.deletionTimestamp) continue;
+        this.#running.delete(uid);
+        void program.stop();
+      }
+      for (const { metadata } of timeline.list('pods', namespace)) {
+        const { uid = '', name, labels, deletionTimestamp } = metadata;
         const secret = secretOf(labels?.app ?? '');
-        if (secret === undefined || this.#running.has(uid)) continue;
-        const value = this.#valueOf(secret);
-        const isAlive = () => {
-          const pod = this.#stage.timeline.get('pods', this.#stage.namespace, name);
-          return pod !== undefined && pod.metadata.uid === uid && !pod.metadata.deletionTimestamp;
-        };
-        this.#running.set(
-          uid,
-          this.#call(() => value, isAlive),
-        );
+        if (secret === undefined || deletionTimestamp !== undefined || this.#running.has(uid)) continue;
+        const value = keyOfSecret(this.#stage.secret(secret), 'token');
+        if (value === undefined) throw new Error(`${secret} has no value`);
+        this.#running.set(uid, { name, program: this.#start({ value }) });
       }
       return false;
     };
-    void this.#stage.timeline.until('the consumers are stopped', look, 86_400);
+    timeline.until('the consumers are stopped', look, 86_400).catch((error: unknown) => {
+      process.stderr.write(`consumers are started no more: ${error}\n`);
+    });
   }
 
   follow(secret: string): void {
-    this.#running.set(
-      secret,
-      this.#call(
-        () => this.#valueOf(secret),
-        () => true,
-      ),
-    );
+    const file = new SecretFile(this.#stage, secret);
+    this.#files.push(file);
+    this.#start({ file: file.path });
   }
 
-  /** How many have called. */
+  /** How many have been started. */
   get size(): number {
-    return this.#running.size;
+    return this.#programs.length;
   }
 
-  async stop(): Promise<void> {
+  /** How often each status was answered to all of them. */
+  async stop(): Promise<Map<string, number>> {
     this.#stopping = true;
     this.#stage.timeline.poke();
-    await Promise.all(this.#running.values());
-    await this.#pool.close();
-  }
-
-  async #call(value: () => string, isAlive: () => boolean): Promise<void> {
-    while (!this.#stopping && isAlive()) {
-      const { statusCode, body } = await this.#pool.request({
-        method: 'GET',
-        path: this.#path,
-        headers: { authorization: `Bearer ${value()}` },
-      });
-      await body.dump();
-      this.calls += 1;
-      this.statuses.set(statusCode, (this.statuses.get(statusCode) ?? 0) + 1);
-      await this.#pause();
+    for (const file of this.#files) file.close();
+    const statuses = new Map<string, number>();
+    for (const { calls } of await Promise.all(this.#programs.map((program) => program.stop()))) {
+      for (const [status, count] of Object.entries(calls.statuses))
+        statuses.set(status, (statuses.get(status) ?? 0) + count);
     }
+    return statuses;
   }
 
-  #valueOf(secret: string): string {
-    const value = keyOfSecret(this.#stage.secret(secret), 'token');
-    if (value === undefined) throw new Error(`${secret} has no value`);
-    return value;
+  #start(token: NonNullable<Stream['token']>): Caller {
+    const program: Caller = Program.start<CallerJob, CallerSeen<'calls'>>('caller', {
+      calls: { urls: [this.#url], token },
+    });
+    this.#programs.push(program);
+    return program;
   }
 }

@@ -1,6 +1,5 @@
 /** An operator, its tokens, and several verifiers that check them, each behind a proxy that can freeze. */
 import { join } from 'node:path';
-import { Pool } from 'undici';
 import type { ApiTokenSpec } from '../../../src/api/apitoken.ts';
 import { expectOk, VERIFIER } from '../../crds/api-server.ts';
 import { cluster } from '../cluster.ts';
@@ -8,13 +7,12 @@ import { ENVIRONMENT } from '../harness/manifests.ts';
 import { ApiProxy } from '../harness/proxy.ts';
 import { keyOfSecret, kubeconfigFor, OPERATOR_NAMESPACE, type Stage, Theatre } from '../harness/stage.ts';
 import { VerifierProcess } from '../harness/verifier.ts';
+import { type Address, Asker, pathFor } from './asker.ts';
 
 const AUDIENCES = '/apis/tokenwright.dev/v1alpha1/tokenaudiences';
 
 /** The full numbers of a test, or small ones that show the same. */
 export const isLong = process.env.TOKENWRIGHT_LONG === '1';
-
-const NO_TRACE = `00-${'0'.repeat(32)}-${'0'.repeat(16)}-00`;
 
 export interface FleetOptions {
   /** How many. */
@@ -28,52 +26,26 @@ export interface FleetOptions {
   environments?: string[];
 }
 
-export interface Answer {
-  status: number;
-  purpose: string;
-  /** Date.now() before it was asked, and when the answer was there. */
-  askedAt: number;
-  answeredAt: number;
-}
-
-export class Member {
-  readonly name: string;
+export class Member extends Asker {
   readonly process: VerifierProcess;
   readonly proxy: ApiProxy;
-  readonly #audience: string;
-  readonly #pool: Pool;
+  /** For programs that ask by themselves. */
+  readonly address: Address;
 
   constructor(name: string, process: VerifierProcess, proxy: ApiProxy, audience: string) {
-    this.name = name;
+    const address = { name, origin: `${process.isTls ? 'https' : 'http'}://127.0.0.1:${process.port}`, audience };
+    super(address);
     this.process = process;
     this.proxy = proxy;
-    this.#audience = audience;
-    const scheme = process.isTls ? 'https' : 'http';
-    this.#pool = new Pool(`${scheme}://127.0.0.1:${process.port}`, {
-      connections: 32,
-      connect: { rejectUnauthorized: false },
-    });
+    this.address = address;
   }
 
-  /** Whatever the token's scopes are, unless some are given. The record of the verdict holds `traceparent`. */
-  async ask(token: string, scope = '-', traceparent = NO_TRACE): Promise<Answer> {
-    const askedAt = Date.now();
-    const { statusCode, headers, body } = await this.#pool.request({
-      path: `/authorize?audience=${this.#audience}&scope=${scope}`,
-      method: 'GET',
-      headers: { authorization: `Bearer ${token}`, traceparent },
-    });
-    await body.dump();
-    return {
-      status: statusCode,
-      purpose: String(headers['x-tokenwright-purpose'] ?? ''),
-      askedAt,
-      answeredAt: Date.now(),
-    };
+  get url(): string {
+    return this.address.origin + pathFor(this.address.audience);
   }
 
-  async close(): Promise<void> {
-    await this.#pool.destroy();
+  override async close(): Promise<void> {
+    await super.close();
     // one that is cut off could not let its Lease go
     this.proxy.thaw();
     await this.process.stop();

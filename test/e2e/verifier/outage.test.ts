@@ -3,7 +3,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Fleet, isLong, type Member } from './fleet.ts';
-import { Loop, Pulse, Traffic, untilRefused } from './prober.ts';
+import { Loop, Pulse, untilRefused } from './prober.ts';
+import { Program } from './program.ts';
+import type { CallerJob, CallerSeen } from './programs/caller.ts';
 
 /** How often the verifier cut off is put to the test. */
 const CUTS = isLong ? 20 : 2;
@@ -49,7 +51,9 @@ it(
   async () => {
     const [cut, ...others] = fleet.members;
     if (cut === undefined) throw new Error('there is no verifier');
-    const elsewhere = new Traffic({ members: others }, () => fleet.value('steady'), 40);
+    const elsewhere = Program.start<CallerJob, CallerSeen<'steady'>>('caller', {
+      steady: { urls: others.map(({ url }) => url), token: { value: fleet.value('steady') }, perSecond: 40 },
+    });
     for (const [number, name] of names.entries()) {
       const value = fleet.value(name);
       await untilAll(200, value);
@@ -67,8 +71,8 @@ it(
       await untilAll(401, value);
       await untilAll(200, fleet.value('steady'));
     }
-    await elsewhere.stop();
-    expect([...elsewhere.statuses.keys()]).toEqual([200]);
+    const { steady } = await elsewhere.stop();
+    expect(Object.keys(steady.statuses)).toEqual(['200']);
   },
   60_000 + CUTS * 20_000,
 );

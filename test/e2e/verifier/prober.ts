@@ -1,6 +1,7 @@
 /** What an outsider can see of verifiers: when each began to refuse a value, and how slow the machine itself is meanwhile. */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Answer, Fleet, Member } from './fleet.ts';
+import type { Answer, Asker } from './asker.ts';
+import type { Fleet } from './fleet.ts';
 
 export interface Refusal {
   verifier: string;
@@ -10,11 +11,11 @@ export interface Refusal {
 }
 
 /** Asks one verifier again and again until it does not say yes. */
-export async function untilRefused(member: Member, value: string, pause = 5): Promise<Refusal> {
+export async function untilRefused(verifier: Pick<Asker, 'name' | 'ask'>, value: string, pause = 5): Promise<Refusal> {
   let lastYes: Answer | undefined;
   for (;;) {
-    const answer = await member.ask(value);
-    if (answer.status !== 200) return { verifier: member.name, lastYes, no: answer };
+    const answer = await verifier.ask(value);
+    if (answer.status !== 200) return { verifier: verifier.name, lastYes, no: answer };
     lastYes = answer;
     await wait(pause);
   }
@@ -44,33 +45,6 @@ export class Loop {
   }
 }
 
-/** Good calls at all verifiers, so many a second in all: how often each status was answered. */
-export class Traffic {
-  readonly statuses = new Map<number, number>();
-  readonly milliseconds: number[] = [];
-  readonly #loops: Loop[];
-
-  constructor(fleet: Pick<Fleet, 'members'>, value: () => string, perSecond: number) {
-    const pause = (1000 * fleet.members.length) / perSecond;
-    this.#loops = fleet.members.map((member) => new Loop(() => this.#call(member, value()), pause));
-  }
-
-  get calls(): number {
-    return this.milliseconds.length;
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.#loops.map((loop) => loop.stop()));
-  }
-
-  async #call(member: Member, value: string): Promise<void> {
-    const began = performance.now();
-    const { status } = await member.ask(value);
-    this.milliseconds.push(performance.now() - began);
-    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
-  }
-}
-
 /** How long the API server takes for a plain GET through the same machine: what no promise about time can be better than. */
 export class Pulse {
   slowest = 0;
@@ -87,9 +61,4 @@ export class Pulse {
   stop(): Promise<void> {
     return this.#loop.stop();
   }
-}
-
-export function percentile(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }

@@ -1,0 +1,77 @@
+/** Programs that call with good tokens: streams of calls, each over connections of its own. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Pool } from 'undici';
+import { percentile } from '../statistics.ts';
+import { carryOut } from './job.ts';
+
+export interface Stream {
+  /** Asked in turn. */
+  urls: readonly string[];
+  /** Given once, as to a program that reads it at its start; or in a file that is read before each call. None where left out. */
+  token?: { value: string } | { file: string };
+  /** However long the answers take. One call after the other where left out. */
+  perSecond?: number;
+}
+
+export interface StreamSeen {
+  calls: number;
+  /** How often each was answered; by its code what was not. */
+  statuses: Record<string, number>;
+  /** Milliseconds. */
+  p50: number;
+  p99: number;
+  max: number;
+}
+
+export type CallerJob = Readonly<Record<string, Stream>>;
+export type CallerSeen<Name extends string = string> = Record<Name, StreamSeen>;
+
+async function call(stream: Stream, stop: AbortSignal): Promise<StreamSeen> {
+  const { urls, token, perSecond } = stream;
+  const targets = urls.map((text) => {
+    const { origin, pathname, search } = new URL(text);
+    return { pool: new Pool(origin, { connections: perSecond === undefined ? 1 : 32 }), path: pathname + search };
+  });
+  const statuses: Record<string, number> = {};
+  const milliseconds: number[] = [];
+  const once = async (number: number) => {
+    const { pool, path } = targets[number % targets.length] as (typeof targets)[number];
+    const headers = token && {
+      authorization: `Bearer ${'file' in token ? readFileSync(token.file, 'utf8') : token.value}`,
+    };
+    const began = performance.now();
+    const status = await pool
+      .request({ path, method: 'GET', ...(headers && { headers }) })
+      .then(async ({ statusCode, body }) => {
+        await body.dump();
+        return String(statusCode);
+      })
+      .catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
+    milliseconds.push(performance.now() - began);
+    statuses[status] = (statuses[status] ?? 0) + 1;
+  };
+
+  const began = performance.now();
+  const underWay = new Set<Promise<void>>();
+  for (let number = 0; !stop.aborted; number += 1) {
+    const made = once(number);
+    if (perSecond === undefined) {
+      await made;
+      continue;
+    }
+    underWay.add(made);
+    void made.then(() => underWay.delete(made));
+    const due = began + ((number + 1) * 1000) / perSecond;
+    if (due > performance.now()) await wait(due - performance.now());
+  }
+  await Promise.all(underWay);
+  await Promise.all(targets.map(({ pool }) => pool.close()));
+  const [p50, p99, max] = [percentile(milliseconds, 0.5), percentile(milliseconds, 0.99), percentile(milliseconds, 1)];
+  return { calls: milliseconds.length, statuses, p50, p99, max };
+}
+
+await carryOut<CallerJob, CallerSeen>(async (job, stop) => {
+  const streams = Object.entries(job).map(async ([name, stream]) => [name, await call(stream, stop)] as const);
+  return Object.fromEntries(await Promise.all(streams));
+});
