@@ -1,9 +1,9 @@
 /** Flags and environment of `tokenwright verifier`. */
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
+import { parseCIDR } from '../domain/address.ts';
 import { isEnvironment } from '../domain/value.ts';
 import type { AuditLevel } from '../verifier/recorder.ts';
-import { parseCIDR } from '../verifier/source.ts';
 import {
   createCommand,
   type Environment,

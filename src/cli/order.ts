@@ -11,7 +11,8 @@ import {
   type TokenRevocationSpec,
   type TokenRevocationStatus,
 } from '../api/token-revocation.ts';
-import { type Labels, matches, type RevokedVersions, strikes } from '../domain/revocation.ts';
+import type { Labels } from '../domain/label-selector.ts';
+import { matches, type RevokedVersions, strikes } from '../domain/revocation.ts';
 import type { KubeObject, ListOptions, ResourceType } from '../ports.ts';
 
 export interface OrderOptions {

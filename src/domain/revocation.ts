@@ -4,12 +4,11 @@ import { REQUESTED_AT_ANNOTATION, REQUESTED_BY_ANNOTATION } from '../api/names.t
 import type {
   ClusterTokenRevocation,
   ClusterTokenRevocationMatch,
-  LabelCondition,
-  LabelSelector,
   RevocationAfterwards,
   RevocationReason,
   TokenRevocation,
 } from '../api/token-revocation.ts';
+import { type Labels, selects } from './label-selector.ts';
 import type { VersionRecord } from './seal.ts';
 
 export type Revocation = TokenRevocation | ClusterTokenRevocation;
@@ -30,8 +29,6 @@ export interface Order {
   /** Who created it, where the API server noted that. */
   requester?: string;
 }
-
-export type Labels = Readonly<Record<string, string>>;
 
 /** What a match asks of an ApiToken. */
 export interface Target {
@@ -115,35 +112,4 @@ export function reachesNamespace({ namespace, match }: Reach, name: string, labe
   if (namespace !== undefined && namespace !== name) return false;
   const { namespaceNames, namespaces } = match;
   return (namespaceNames?.includes(name) ?? true) && (namespaces === undefined || selects(namespaces, labels));
-}
-
-/** As Kubernetes reads a LabelSelector, but an empty one selects nothing. */
-function selects({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Labels | undefined): boolean {
-  const wanted = Object.entries(matchLabels);
-  if (labels === undefined || wanted.length + matchExpressions.length === 0) return false;
-  return (
-    wanted.every(([key, value]) => valueAt(labels, key) === value) &&
-    matchExpressions.every((condition) => holds(condition, valueAt(labels, condition.key)))
-  );
-}
-
-function holds({ operator, values = [] }: LabelCondition, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return values.length > 0 && (value === undefined || !values.includes(value));
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    default:
-      operator satisfies never;
-      return false;
-  }
-}
-
-/** A label may be called `constructor`. */
-function valueAt(labels: Labels, key: string): string | undefined {
-  return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }

@@ -7,6 +7,7 @@
  * another way or not at all, and what was once accepted could never be taken back.
  */
 import { Cron, CronPattern } from 'croner';
+import { canonicalZone, TIME_ZONE_MAX } from './time-zone.ts';
 
 export interface Schedule {
   /** Seconds since the epoch of the first run strictly later than that; undefined when there is none. */
@@ -18,7 +19,6 @@ export type ParsedSchedule =
   | { ok: false; problem: 'schedule' | 'timeZone'; sentence: string };
 
 const EXPRESSION_MAX = 100;
-const TIME_ZONE_MAX = 64;
 const LAST_SECOND = Date.UTC(2900) / 1000; // croner looks no further than the year 3000
 
 const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
@@ -50,6 +50,7 @@ export function parseSchedule(expression: string, timeZone: string): ParsedSched
 }
 
 function read(expression: string, timeZone: string): ParsedSchedule {
+  // one spelling for each zone: croner keeps a formatter for each that it was ever given
   const zone = canonicalZone(timeZone);
   if (zone === undefined) {
     const sentence = `time zone "${shown(timeZone)}" is not known: use a name of the IANA database, as Europe/Berlin or UTC`;
@@ -76,16 +77,6 @@ function nextOf(cron: Cron, afterSeconds: number): number | undefined {
 function onWallClock(expression: string, { minute, hour }: CronPattern): string {
   const indices = (flags: readonly number[]) => flags.flatMap((flag, index) => (flag ? [index] : [])).join(',');
   return [indices(minute), indices(hour), ...fieldsOf(expression).slice(2)].join(' ');
-}
-
-/** One spelling for each zone: croner keeps a formatter for each that it was ever given. */
-function canonicalZone(timeZone: string): string | undefined {
-  if (timeZone.length > TIME_ZONE_MAX || !/^[A-Za-z]/.test(timeZone)) return undefined; // Intl takes "+02:00" too
-  try {
-    return new Intl.DateTimeFormat('en-US', { timeZone }).resolvedOptions().timeZone;
-  } catch {
-    return undefined;
-  }
 }
 
 /** 30 February and its like. Looked up, as croner would walk through a thousand years. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseCIDR, sourceReader } from '../../src/verifier/source.ts';
+import { parseCIDR } from '../../src/domain/address.ts';
+import { sourceReader } from '../../src/verifier/source.ts';
 
 const PROXIES = ['10.0.0.0/8', 'fd00::/8'];
 const reader = sourceReader({ header: 'x-forwarded-for', trustedProxies: PROXIES });

@@ -1,7 +1,8 @@
 /** `tokenwright revoke`. */
 import type { RevocationReason } from '../../api/token-revocation.ts';
 import { revoke as revokeTokens } from '../../cli/revoke.ts';
-import type { Labels, RevokedVersions } from '../../domain/revocation.ts';
+import type { Labels } from '../../domain/label-selector.ts';
+import type { RevokedVersions } from '../../domain/revocation.ts';
 import { argumentsOf, choice, createCommand, onlyOn, optional, UsageError, valuesOf, withDefault } from '../command.ts';
 import { anyText, type Reader, tokenID, tokenName } from '../flags.ts';
 import { ALL_NAMESPACES, CLUSTER_FLAGS, TIMEOUT, withSession } from '../session.ts';

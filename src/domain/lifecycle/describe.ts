@@ -3,6 +3,7 @@ import { formatDuration } from '../duration.ts';
 import type { VersionRecord } from '../seal.ts';
 import { MAX_VERSIONS, type MintCause, type Standstill } from './decide.ts';
 import { nextRotation } from './due.ts';
+import { type EffectiveTimes, effectiveTimes } from './effective.ts';
 import { MAX_HANDLED } from './orders.ts';
 import { currentOf, type SecretSeen, type SpecProblem, type TokenSpec, type TokenStatus } from './seen.ts';
 
@@ -17,7 +18,7 @@ export interface Description {
   /** Reconciling and Stalled are listed only while true (kstatus: abnormal-true). */
   conditions: readonly Condition[];
   nextRotationTime?: number;
-  effective?: { renewBefore: number; overlap: number };
+  effective?: EffectiveTimes;
   /** When the description changes by time alone. */
   wake?: number;
 }
@@ -49,7 +50,7 @@ export function describe(subject: Described, now: number): Description {
   const wakes = [rollout.wake, current && current.expirationTime > now ? current.expirationTime : undefined];
   const wake = Math.min(...wakes.filter((w) => w !== undefined));
   if (Number.isFinite(wake)) description.wake = wake;
-  if (spec) description.effective = { renewBefore: spec.renewBefore, overlap: spec.overlap ?? spec.renewBefore };
+  if (spec) description.effective = effectiveTimes(spec);
   const next = spec && current && !spec.suspended ? nextRotation(spec, current, subject.uid) : undefined;
   if (next) description.nextRotationTime = next.at;
   return description;
@@ -200,7 +201,7 @@ export function operationOf(cause: MintCause, version: number): 'mint' | 'rotate
   return version === 1 || cause === 'Issued' ? 'mint' : 'rotate';
 }
 
-export function effectiveText(effective: { renewBefore: number; overlap: number }): {
+export function effectiveText(effective: EffectiveTimes): {
   renewBefore: string;
   overlap: string;
 } {

@@ -3,14 +3,13 @@ import type { ApiToken, ApiTokenCondition, ApiTokenStatus } from '../../api/apit
 import { effectiveSecretName } from '../../api/apitoken.ts';
 import { parseDuration } from '../../domain/duration.ts';
 import { type Description, effectiveText, rfc3339 } from '../../domain/lifecycle/describe.ts';
+import { effectiveTimes } from '../../domain/lifecycle/effective.ts';
 import { EMPTY_STATUS, type Seen, type TokenSpec, type TokenStatus } from '../../domain/lifecycle/seen.ts';
 import { parseSchedule } from '../../domain/schedule.ts';
 import type { SealContent } from '../../domain/seal.ts';
 import { secondsOf, versionOf } from '../../domain/sealed-status.ts';
 import { checkTemplate, METADATA_NAMES } from '../../domain/template.ts';
 import { type TokenID, tokenIDOf } from '../../domain/value.ts';
-
-const RENEW_SHARE = 3;
 
 /** The schema has refused what it can; what is left (cron, time zone, template) comes back as a problem with a sentence. */
 export function specOf(token: ApiToken): Seen['spec'] {
@@ -25,7 +24,7 @@ export function specOf(token: ApiToken): Seen['spec'] {
     scopes: spec.scopes ?? [],
     ttl,
     mode: rotation.mode ?? 'Automatic',
-    renewBefore: parseDuration(rotation.renewBefore ?? '') ?? Math.floor(ttl / RENEW_SHARE),
+    renewBefore: effectiveTimes({ ttl, renewBefore: parseDuration(rotation.renewBefore ?? '') }).renewBefore,
     secretName: effectiveSecretName(token),
     restart: spec.restart ?? 'Auto',
     suspended: spec.state === 'Suspended',

@@ -1,13 +1,7 @@
 /** Who is left, by the word of the API server: once it is called sealed, nobody refuses anything for the order's sake. */
 import { type ApiToken, TOKEN_ID_FIELD } from '../../api/apitoken.ts';
-import {
-  type Labels,
-  matches,
-  type Reach,
-  type Revocation,
-  reachesNamespace,
-  reachOf,
-} from '../../domain/revocation.ts';
+import type { Labels } from '../../domain/label-selector.ts';
+import { matches, type Reach, type Revocation, reachesNamespace, reachOf } from '../../domain/revocation.ts';
 import type { KubeClient, ListOptions, ResourceType } from '../../ports.ts';
 import { targetOf } from './target.ts';
 
