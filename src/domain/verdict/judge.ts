@@ -35,8 +35,17 @@ export interface Audience {
   routes: readonly Route[];
 }
 
+/** What a policy that was narrowed after the mint may no longer allow. */
+export interface Use {
+  environment: string;
+  audience: string;
+  /** `<kind>:<name>`. */
+  subject: string;
+}
+
 /** What one matching policy leaves of the use of a token. */
 export interface UseLimits {
+  allowsUse(use: Use): boolean;
   allowsScope(scope: string): boolean;
   allowsSource(address: string | undefined): boolean;
   allowsTime(now: number): boolean;
@@ -88,9 +97,11 @@ export function judge<C extends Candidate>(presented: Presented, needs: Needs, k
   if (!isFor(known.environment, value.environment, version.grant, token, audience)) return denied('EnvironmentWrong');
   if (!version.grant.audiences.includes(needs.audience) || !token.spec.audiences.includes(needs.audience))
     return denied('AudienceWrong');
+  const limits = known.limitsOf(token);
+  const use = { environment: known.environment, audience: needs.audience, subject: version.grant.subject };
+  if (!limits.every((limit) => limit.allowsUse(use))) return denied('UseDenied');
   const scopes = 'path' in needs.scopes ? scopesFor(needs.scopes, audience.routes) : needs.scopes;
   if (scopes === undefined) return denied('RouteUnknown');
-  const limits = known.limitsOf(token);
   const leaves = (scope: string) =>
     version.grant.scopes.includes(scope) &&
     token.spec.scopes.includes(scope) &&

@@ -51,6 +51,11 @@ export const OUTCOMES = {
   AudienceWrong: { status: 401, error: 'invalid_token', means: 'The token is for other audiences.' },
 
   // ---- the call
+  UseDenied: {
+    status: 403,
+    error: 'insufficient_scope',
+    means: 'A policy refuses the environment, the audience or the subject.',
+  },
   RouteUnknown: {
     status: 403,
     error: 'insufficient_scope',

@@ -46,6 +46,9 @@ const tokens: fc.Arbitrary<TokenFacts> = fc.record({
   spec: fc.record({ environment, audiences, scopes, suspended: mostly(false, true) }),
   policies: fc.array(
     fc.record({
+      environments: environment.map((one) => [one]),
+      audiences,
+      subjects: mostly(['agent:summarizer'], ['agent:another'], []),
       scopes,
       sources: mostly(SOURCES, ['192.0.2.1'], []),
       closed: fc.constantFrom<number[]>([], [], [NOW]),
@@ -113,6 +116,15 @@ function expected(world: World): string {
       'EnvironmentWrong',
     ],
     [![grant.audiences, token.spec.audiences].every((list) => list.includes(needs.audience)), 'AudienceWrong'],
+    [
+      token.policies.some(
+        (policy) =>
+          !policy.environments.some((one) => one === world.environment) ||
+          !policy.audiences.some((one) => one === needs.audience) ||
+          !policy.subjects.some((one) => one === grant.subject),
+      ),
+      'UseDenied',
+    ],
     [perRoute === undefined, 'RouteUnknown'],
     [perRoute?.some((scope) => !held.includes(scope)) === true, 'ScopeMissing'],
     [token.policies.some(({ sources }) => !sources.some((source) => source === world.source)), 'SourceDenied'],

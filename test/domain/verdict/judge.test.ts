@@ -4,7 +4,7 @@ import { judged, NOW, parsed, passing, type TokenFacts, tokenOf, versionOf, type
 
 const first = (world: World): TokenFacts => world.tokens[0] ?? tokenOf('none', []);
 const firstVersion = (world: World) => first(world).versions[0] ?? versionOf('none');
-const firstPolicy = (world: World) => first(world).policies[0] ?? { scopes: [], sources: [], closed: [] };
+const firstPolicy = (world: World) => first(world).policies[0] ?? {};
 
 /** In the fixed order. What comes later in the list must not be told where something earlier is wrong too. */
 const FAULTS: [sentence: string, outcome: Outcome, fault: (world: World) => unknown][] = [
@@ -48,6 +48,21 @@ const FAULTS: [sentence: string, outcome: Outcome, fault: (world: World) => unkn
     'the spec leaves out the audience now',
     'AudienceWrong',
     (w) => Object.assign(first(w).spec, { audiences: ['search'] }),
+  ],
+  [
+    'a policy leaves out the environment now',
+    'UseDenied',
+    (w) => Object.assign(firstPolicy(w), { environments: ['staging'] }),
+  ],
+  [
+    'a policy leaves out the audience now',
+    'UseDenied',
+    (w) => Object.assign(firstPolicy(w), { audiences: ['search'] }),
+  ],
+  [
+    'a policy leaves out the subject now',
+    'UseDenied',
+    (w) => Object.assign(firstPolicy(w), { subjects: ['agent:another'] }),
   ],
   [
     'no route matches',

@@ -4,6 +4,9 @@ import { digestOf, type ParsedValue, type TokenID } from '../../../src/domain/va
 import { type Audience, type Candidate, judge, type Needs, type Verdict } from '../../../src/domain/verdict/judge.ts';
 
 export interface Policy {
+  environments: string[];
+  audiences: string[];
+  subjects: string[];
   scopes: string[];
   sources: string[];
   /** Epoch seconds at which it refuses. */
@@ -68,7 +71,16 @@ export function tokenOf(uid: string, versions: VersionRecord[], more: Partial<To
       scopes: ['chat:write', 'models:gpt-4o'],
       suspended: false,
     },
-    policies: [{ scopes: ['chat:write', 'models:gpt-4o'], sources: ['10.0.0.7'], closed: [] }],
+    policies: [
+      {
+        environments: ['production'],
+        audiences: ['ai-gateway', 'search'],
+        subjects: ['agent:summarizer'],
+        scopes: ['chat:write', 'models:gpt-4o'],
+        sources: ['10.0.0.7'],
+        closed: [],
+      },
+    ],
     ...more,
   };
 }
@@ -103,7 +115,9 @@ export function judged(world: World, onSealCheck = (_uid: string) => {}): Verdic
     candidates,
     isOrderedRevoked: (token) => token.ordered,
     limitsOf: (token) =>
-      token.policies.map(({ scopes, sources, closed }) => ({
+      token.policies.map(({ environments, audiences, subjects, scopes, sources, closed }) => ({
+        allowsUse: ({ environment, audience, subject }) =>
+          environments.includes(environment) && audiences.includes(audience) && subjects.includes(subject),
         allowsScope: (scope) => scopes.includes(scope),
         allowsSource: (address) => address !== undefined && sources.includes(address),
         allowsTime: (now) => !closed.includes(now),
