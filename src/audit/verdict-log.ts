@@ -2,19 +2,20 @@
  * Audit records of verdicts as JSON lines. There are many and they are told after the fact, so they share writes and are not waited for; what
  * waits is bounded, and a full buffer takes no more.
  */
-import { VERDICT_SCHEMA, type VerdictRecord } from '../domain/verdict/record.ts';
+import { VERDICT_SCHEMA, type VerdictCall, type VerdictRecord, type VerdictSubject } from '../domain/verdict/record.ts';
 import { systemCode } from './error.ts';
 import type { AuditSink } from './sink.ts';
 
 export interface VerdictLogOptions {
   /** What may wait for a slow sink, in UTF-16 units. 16 Mi unless given. */
   bufferLimit?: number;
-  /** How long a record waits for others, in milliseconds. */
+  /** How long a record waits for others, in milliseconds. 50 unless given. */
   lingerMilliseconds?: number;
 }
 
 /** Free text of callers and tenants, in UTF-16 units. */
 const LONGEST_TEXT = 1024;
+const LINGER_MILLISECONDS = 50;
 const RETRY_MILLISECONDS = 250;
 /** A sink that is busy for so long does not answer. */
 const SILENCE_MILLISECONDS = 10_000;
@@ -37,7 +38,7 @@ export class VerdictLog {
   constructor(sink: AuditSink, options: VerdictLogOptions = {}) {
     this.#sink = sink;
     this.#bufferLimit = options.bufferLimit ?? 16 << 20;
-    this.#linger = options.lingerMilliseconds ?? 20;
+    this.#linger = options.lingerMilliseconds ?? LINGER_MILLISECONDS;
   }
 
   /** Takes a record; false, and counted, when there is no room for it. */
@@ -120,17 +121,30 @@ export class VerdictLog {
 }
 
 /** One line, bounded, without a token's value: whoever reaches the verifier past its gateway may write one anywhere. */
-export function formatVerdict(record: VerdictRecord): string {
-  const { audience, scopes, path, purpose, traceparent, method } = record;
-  const tamed = {
-    audience: tame(audience),
-    scopes: scopes?.map(tame),
+export function formatVerdict({ subject, time, count, method, path, source, traceparent }: VerdictRecord): string {
+  const call = {
+    schema: VERDICT_SCHEMA,
+    time,
+    count,
     method: tame(method),
     path: tame(path?.split('?', 1)[0]),
+    source,
     traceparent: tame(traceparent),
-    purpose: tame(purpose),
-  };
-  return `${JSON.stringify({ schema: VERDICT_SCHEMA, ...record, ...tamed })}\n`;
+  } satisfies VerdictCall & { schema: string };
+  return `${JSON.stringify(call).slice(0, -1)},${formatted(subject)}`;
+}
+
+const subjects = new WeakMap<VerdictSubject, string>();
+
+/** The rest of a line. Written once for all records that share it: most calls are alike. */
+function formatted(subject: VerdictSubject): string {
+  const known = subjects.get(subject);
+  if (known !== undefined) return known;
+  const { audience, scopes, purpose } = subject;
+  const tamed = { ...subject, audience: tame(audience), scopes: scopes?.map(tame), purpose: tame(purpose) };
+  const text = `${JSON.stringify(tamed).slice(1)}\n`;
+  subjects.set(subject, text);
+  return text;
 }
 
 function tame(text: string | undefined): string | undefined {

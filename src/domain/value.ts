@@ -92,10 +92,15 @@ export function digestOf(value: string | TokenValue): Digest {
 
 /** Equal digests, in a time that does not tell how much of them is equal. */
 export function sameDigest(one: Digest, other: Digest): boolean {
-  const left = Buffer.from(one, 'latin1');
-  const right = Buffer.from(other, 'latin1');
-  return left.length === right.length && timingSafeEqual(left, right);
+  if (one.length !== LEFT.length || other.length !== RIGHT.length) return false;
+  LEFT.write(one, 'latin1');
+  RIGHT.write(other, 'latin1');
+  return timingSafeEqual(LEFT, RIGHT);
 }
+
+// made once, since digests are compared on every call
+const LEFT = Buffer.alloc(64);
+const RIGHT = Buffer.alloc(64);
 
 /** SHA-256 of the UID as one big integer, modulo 62^8: the bias is below 2^-208. Several UIDs may share one. */
 export function tokenIDOf(uid: string): TokenID {

@@ -24,6 +24,8 @@ export class VerifierMetrics {
   readonly #audiences = new Label({ limit: 200 });
   readonly #outcomes = new Label({ known: Object.keys(OUTCOMES) });
   readonly #verdicts;
+  /** By outcome and audience, since the last scrape: to find a series by its labels takes longer than the verdict itself. */
+  readonly #untold = new Map<string, Map<string, number>>();
   readonly #seconds;
   readonly #propagation;
 
@@ -35,6 +37,7 @@ export class VerifierMetrics {
       help: 'Calls judged, by true outcome, audience and environment.',
       labelNames: ['outcome', 'audience', 'environment'],
       registers,
+      collect: () => this.#tell(),
     });
     this.#seconds = new Histogram({
       name: 'tokenwright_verdict_duration_seconds',
@@ -66,8 +69,17 @@ export class VerifierMetrics {
 
   verdict(outcome: Outcome, audience: string | undefined, seconds: number): void {
     const labels = { outcome: this.#outcomes.fold(outcome), audience: this.#audiences.fold(audience ?? 'none') };
-    this.#verdicts.inc({ ...labels, environment: this.#environment });
+    const counts = this.#untold.get(labels.outcome) ?? new Map<string, number>();
+    this.#untold.set(labels.outcome, counts.set(labels.audience, (counts.get(labels.audience) ?? 0) + 1));
     this.#seconds.observe(seconds);
+  }
+
+  #tell(): void {
+    for (const [outcome, counts] of this.#untold) {
+      for (const [audience, count] of counts)
+        this.#verdicts.inc({ outcome, audience, environment: this.#environment }, count);
+    }
+    this.#untold.clear();
   }
 
   propagated(seconds: number): void {

@@ -6,6 +6,7 @@ import type { Call } from './call.ts';
 import { answerFor, type HttpAnswer } from './doors/answer.ts';
 import { authorizeCall } from './doors/authorize.ts';
 import { ENVOY_PREFIX, envoyCall } from './doors/envoy-http.ts';
+import { onlyValueOf, type RawHeaders, valuesOf } from './doors/presented.ts';
 import { type Address, listen } from './listen.ts';
 import type { SourceOf } from './source.ts';
 import type { Verifier } from './verifier.ts';
@@ -58,8 +59,6 @@ export class VerifierServer {
     this.#server.maxConnections = MAX_CONNECTIONS;
     // all of them: beyond a number, Node would leave out the last ones without a word, and a second token with them
     this.#server.maxHeadersCount = 0;
-    // cuts whoever sends or takes nothing for so long
-    this.#server.timeout = 90_000;
   }
 
   /** Rejects when the address cannot be bound, with the address in the message. */
@@ -125,12 +124,11 @@ export class VerifierServer {
 
   #send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpAnswer): void {
     // some gateways forward the body of the call: it is nothing to us, and is not waited for
-    if (!request.complete && !hasNoBody(request)) response.setHeader('connection', 'close');
-    if (this.#isRetiring || !this.#server.listening) response.setHeader('connection', 'close');
+    const hasMore = !request.complete && hasBody(request.rawHeaders);
+    if (hasMore || this.#isRetiring || !this.#server.listening) response.setHeader('connection', 'close');
+    if (hasMore) response.once('finish', () => request.complete || request.destroy());
     response.writeHead(status, headers);
-    response.end(body, () => {
-      if (!request.complete && !hasNoBody(request)) request.destroy();
-    });
+    response.end(body);
   }
 }
 
@@ -140,8 +138,8 @@ const NOT_FOUND: HttpAnswer = {
   body: '{"error":"not_found"}',
 };
 
-function hasNoBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+function hasBody(headers: RawHeaders): boolean {
+  return valuesOf(headers, 'transfer-encoding').length > 0 || Number(onlyValueOf(headers, 'content-length') ?? 0) > 0;
 }
 
 function secure({ cert, key }: TlsMaterial) {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AuditSink } from '../../src/audit/sink.ts';
 import { formatVerdict, VerdictLog } from '../../src/audit/verdict-log.ts';
-import type { VerdictRecord } from '../../src/domain/verdict/record.ts';
+import type { VerdictLine, VerdictRecord } from '../../src/domain/verdict/record.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
@@ -39,15 +39,12 @@ class Sink implements AuditSink {
   }
 }
 
-const record = (version: number, more: Partial<VerdictRecord> = {}): VerdictRecord => ({
-  time: '2026-11-23T10:00:00.000Z',
-  outcome: 'Allowed',
-  verifier: 'v-1',
-  door: 'authorize',
-  environment: 'production',
-  version,
-  ...more,
-});
+function record(version: number, more: Partial<VerdictLine> = {}): VerdictRecord {
+  const { method, path, source, traceparent, ...rest } = more;
+  const base = { outcome: 'Allowed', verifier: 'v-1', door: 'authorize', environment: 'production' } as const;
+  const subject = { ...base, version, ...rest };
+  return { time: '2026-11-23T10:00:00.000Z', method, path, source, traceparent, subject };
+}
 
 const noSpace = () => Object.assign(new Error('no space left'), { code: 'ENOSPC' });
 const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
@@ -57,7 +54,7 @@ describe('a record of a verdict', () => {
     const sink = new Sink();
     const log = new VerdictLog(sink);
     expect([1, 2, 3].map((version) => log.record(record(version)))).toEqual([true, true, true]);
-    await pass(20);
+    await pass(50);
     expect([sink.told, sink.appends.length, log.counts]).toEqual([[1, 2, 3], 1, { kept: 3, dropped: 0 }]);
   });
 
@@ -76,7 +73,7 @@ describe('a record of a verdict', () => {
     sink.gate = Promise.withResolvers();
     const log = new VerdictLog(sink);
     log.record(record(1));
-    await pass(20);
+    await pass(50);
     for (const version of [2, 3]) log.record(record(version));
     const { gate } = sink;
     sink.gate = undefined;
@@ -92,7 +89,7 @@ describe('a record of a verdict', () => {
       sink.gate = Promise.withResolvers();
       const log = new VerdictLog(sink);
       log.record(record(1));
-      await pass(20);
+      await pass(50);
       sink.gate.resolve();
       for (let step = 0; step < steps; step++) await Promise.resolve();
       log.record(record(2));
@@ -125,7 +122,7 @@ describe('a sink that fails', () => {
     sink.failure = noSpace();
     const log = new VerdictLog(sink);
     log.record(record(1));
-    await pass(20 + 250 + 250);
+    await pass(50 + 250 + 250);
     expect(sink.prepared).toBe(3);
   });
 });
@@ -136,7 +133,7 @@ describe('a sink that does not answer', () => {
     sink.gate = Promise.withResolvers();
     const log = new VerdictLog(sink);
     log.record(record(1));
-    await pass(20 + 10_000);
+    await pass(50 + 10_000);
     const before = log.problem();
     await pass(1);
     const then = log.problem();
@@ -155,12 +152,12 @@ describe('a full buffer', () => {
     const log = new VerdictLog(sink, { bufferLimit: 3 * LINE });
     const first = [1, 2, 3, 4].map((version) => log.record(record(version)));
     // what is being written still counts
-    await pass(20);
+    await pass(50);
     const second = log.record(record(5));
     sink.gate.resolve();
     await pass(0);
     const third = log.record(record(6));
-    await pass(20);
+    await pass(50);
     expect([first, second, third, sink.told, log.counts]).toEqual([
       [true, true, true, false],
       false,
@@ -232,7 +229,7 @@ describe('closing', () => {
 const VALUE = `twk_production_${'a'.repeat(57)}`;
 
 describe('a line', () => {
-  const line = (more: Partial<VerdictRecord>) => JSON.parse(formatVerdict(record(1, more)));
+  const line = (more: Partial<VerdictLine>) => JSON.parse(formatVerdict(record(1, more)));
 
   it('says what it is, and ends in one newline', () => {
     const text = formatVerdict(record(1));

@@ -3,12 +3,9 @@ import type { Outcome } from './outcome.ts';
 
 export const VERDICT_SCHEMA = 'tokenwright.dev/verdict/v1';
 
-export interface VerdictRecord {
-  /** RFC 3339 with milliseconds. */
-  time: string;
+/** What the records of many calls have in common. */
+export interface VerdictSubject {
   outcome: Outcome;
-  /** More than one where several alike calls are told together. */
-  count?: number;
   /** Which verifier said so. */
   verifier: string;
   door: string;
@@ -16,10 +13,6 @@ export interface VerdictRecord {
   audience?: string | undefined;
   /** What the call needed, as the gateway stated it. */
   scopes?: readonly string[] | undefined;
-  method?: string | undefined;
-  path?: string | undefined;
-  source?: string | undefined;
-  traceparent?: string | undefined;
   tokenID?: string | undefined;
   uid?: string | undefined;
   namespace?: string | undefined;
@@ -29,3 +22,23 @@ export interface VerdictRecord {
   purpose?: string | undefined;
   version?: number | undefined;
 }
+
+/** What each call has of its own. */
+export interface VerdictCall {
+  /** RFC 3339 with milliseconds. */
+  time: string;
+  /** More than one where several alike calls are told together. */
+  count?: number | undefined;
+  method?: string | undefined;
+  path?: string | undefined;
+  source?: string | undefined;
+  traceparent?: string | undefined;
+}
+
+/** `subject` is the same object wherever it is the same, and is not changed. */
+export interface VerdictRecord extends VerdictCall {
+  subject: VerdictSubject;
+}
+
+/** As it is written. */
+export type VerdictLine = VerdictCall & VerdictSubject;

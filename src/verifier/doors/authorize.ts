@@ -17,18 +17,21 @@ const NEEDS_LIMIT = 8192;
 
 /** Of a request for `/authorize`. `target` is the request target as received. */
 export function authorizeCall(target: string, headers: RawHeaders, source: string | undefined): Call {
-  const targets = [target, ...valuesOf(headers, 'x-forwarded-uri'), ...valuesOf(headers, 'x-original-uri')];
+  const { stated, hasToken } = parsed(target.slice(target.indexOf('?') + 1));
+  const isInURL =
+    hasToken ||
+    valuesOf(headers, 'x-forwarded-uri').some(hasTokenInURL) ||
+    valuesOf(headers, 'x-original-uri').some(hasTokenInURL);
   return {
     door: 'authorize',
-    token: targets.some(hasTokenInURL) ? 'ambiguous' : presentedToken(headers),
-    needs: needsIn(target, headers),
+    token: isInURL ? 'ambiguous' : presentedToken(headers),
+    needs: needsOf(stated, headers),
     source,
     traceparent: onlyValueOf(headers, 'traceparent'),
   };
 }
 
-function needsIn(target: string, headers: RawHeaders): StatedNeeds {
-  const stated = parsed(target.slice(target.indexOf('?') + 1));
+function needsOf(stated: Stated, headers: RawHeaders): StatedNeeds {
   if (!('routes' in stated)) return stated;
   const method = onlyValueOf(headers, `x-${stated.routes}-method`);
   const path = onlyValueOf(headers, `x-${stated.routes}-uri`);
@@ -42,18 +45,25 @@ function needsIn(target: string, headers: RawHeaders): StatedNeeds {
 
 type Stated = StatedNeeds | { audience: string; routes: 'forwarded' | 'original' };
 
+interface Parsed {
+  stated: Stated;
+  hasToken: boolean;
+}
+
 /** The queries of a gateway's configuration: few, so remembered. Bounded, for whoever reaches the verifier past the gateway. */
-const known = new Map<string, Stated>();
+const known = new Map<string, Parsed>();
 const KNOWN_LIMIT = 1000;
 
-function parsed(query: string): Stated {
-  if (query.length > NEEDS_LIMIT) return { unclear: 'the query of /authorize is too long' };
+function parsed(query: string): Parsed {
   const before = known.get(query);
   if (before) return before;
-  const stated = parse(query);
+  const hasToken = hasTokenInURL(`?${query}`);
+  if (query.length > NEEDS_LIMIT) return { stated: { unclear: 'the query of /authorize is too long' }, hasToken };
+  const found = { stated: parse(query), hasToken };
+  if (hasToken) return found;
   if (known.size >= KNOWN_LIMIT) known.clear();
-  known.set(query, stated);
-  return stated;
+  known.set(query, found);
+  return found;
 }
 
 function parse(query: string): Stated {

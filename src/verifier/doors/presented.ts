@@ -5,19 +5,24 @@ import type { PresentedToken } from '../call.ts';
 export type RawHeaders = readonly string[];
 
 /** All values of a field. `name` in lower case. */
-export function valuesOf(headers: RawHeaders, name: string): string[] {
-  const values: string[] = [];
+export function valuesOf(headers: RawHeaders, name: string): readonly string[] {
+  let values = NONE;
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const field = headers[i];
-    if (field?.length === name.length && field.toLowerCase() === name) values.push(headers[i + 1] ?? '');
+    if (field?.length !== name.length || field.toLowerCase() !== name) continue;
+    const value = headers[i + 1] ?? '';
+    if (values === NONE) values = [value];
+    else values.push(value);
   }
   return values;
 }
 
+const NONE: string[] = [];
+
 /** Of a field that was sent exactly once. */
 export function onlyValueOf(headers: RawHeaders, name: string): string | undefined {
-  const [only, ...more] = valuesOf(headers, name);
-  return more.length === 0 ? only : undefined;
+  const values = valuesOf(headers, name);
+  return values.length === 1 ? values[0] : undefined;
 }
 
 const BEARER = /^bearer +([^\s,]+) *$/i;
@@ -29,11 +34,9 @@ const BEARER = /^bearer +([^\s,]+) *$/i;
 export function presentedToken(headers: RawHeaders): PresentedToken {
   const bearers = valuesOf(headers, 'authorization');
   const keys = valuesOf(headers, 'x-api-key');
-  const [only, ...more] = [...bearers, ...keys];
-  if (only === undefined) return 'missing';
-  if (more.length > 0) return 'ambiguous';
-  if (bearers.length === 0) return { text: only };
-  const text = BEARER.exec(only)?.[1];
+  if (bearers.length + keys.length > 1) return 'ambiguous';
+  const [bearer] = bearers;
+  const text = bearer === undefined ? keys[0] : BEARER.exec(bearer)?.[1];
   return text === undefined ? 'missing' : { text };
 }
 

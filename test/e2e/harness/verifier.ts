@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { VerdictRecord } from '../../../src/domain/verdict/record.ts';
+import type { VerdictLine } from '../../../src/domain/verdict/record.ts';
 import { script } from './operator.ts';
 import { sumOf } from './samples.ts';
 
@@ -77,7 +77,7 @@ export class VerifierProcess {
     return sumOf(await answer.text(), 'tokenwright_verdicts_total');
   }
 
-  audit(): VerdictRecord[] {
+  audit(): VerdictLine[] {
     const lines = readFileSync(this.#auditFile, 'utf8').split('\n').slice(0, -1);
     return lines.map((line) => JSON.parse(line));
   }
