@@ -11,8 +11,8 @@ export default defineConfig({
     maxWorkers: 2,
     // generous: a shared machine may be slow, and no test waits for time to pass
     testTimeout: 60_000,
-    // what ends the run searches all that it left behind for values (test/e2e/cluster.ts)
-    teardownTimeout: 60_000,
+    // what ends the run searches all that it left behind for values (test/e2e/cluster.ts): of the full sizes, gigabytes
+    teardownTimeout: process.env.TOKENWRIGHT_LONG === '1' ? 900_000 : 60_000,
     projects: [
       {
         extends: true,
