@@ -11,9 +11,6 @@ import { type Address, Asker, pathFor } from './asker.ts';
 
 const AUDIENCES = '/apis/tokenwright.dev/v1alpha1/tokenaudiences';
 
-/** The full numbers of a test, or small ones that show the same. */
-export const isLong = process.env.TOKENWRIGHT_LONG === '1';
-
 export interface FleetOptions {
   /** How many. */
   verifiers: number;

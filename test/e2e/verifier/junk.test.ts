@@ -1,12 +1,13 @@
 /** A flood of junk: nobody who holds a good token notices, and the API server is hardly asked. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Fleet, isLong } from './fleet.ts';
+import { Fleet } from './fleet.ts';
 import { idOf, JUNK } from './flood.ts';
 import { Program } from './program.ts';
 import type { CallerJob, CallerSeen } from './programs/caller.ts';
 import type { FlooderJob, FlooderSeen } from './programs/flooder.ts';
 import { SecretFile } from './secret-file.ts';
+import { isLong } from './size.ts';
 
 // biome-ignore format: a table
 const SIZE = isLong

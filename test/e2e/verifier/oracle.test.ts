@@ -7,10 +7,11 @@ import { rfc3339 } from '../../../src/domain/lifecycle/describe.ts';
 import { composeValue } from '../../../src/domain/value.ts';
 import { ENVIRONMENT } from '../harness/manifests.ts';
 import { pathFor } from './asker.ts';
-import { Fleet, isLong } from './fleet.ts';
+import { Fleet } from './fleet.ts';
 import { idOf } from './flood.ts';
 import { Program } from './program.ts';
 import type { StopwatchJob, StopwatchSeen } from './programs/stopwatch.ts';
+import { isLong } from './size.ts';
 import { sampleOf, welch } from './statistics.ts';
 
 // biome-ignore format: a table

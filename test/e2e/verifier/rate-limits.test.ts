@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startRedis } from '../../../tools/parts/redis.ts';
 import type { RunningPart } from '../../../tools/parts/running.ts';
 import { Switchboard } from '../gateways/switchboard.ts';
-import { Fleet, isLong, type Member } from './fleet.ts';
+import { Fleet, type Member } from './fleet.ts';
+import { isLong } from './size.ts';
 
 const VERIFIERS = 3;
 /** Calls in a window that no test outlives. */

@@ -10,7 +10,8 @@ import type { RunningPart } from '../../../tools/parts/running.ts';
 import { DOORS } from '../gateways/doors.ts';
 import { certificate } from '../gateways/scene.ts';
 import { Consumers } from './consumers.ts';
-import { Fleet, isLong } from './fleet.ts';
+import { Fleet } from './fleet.ts';
+import { isLong } from './size.ts';
 
 // biome-ignore format: a table
 const SIZE = isLong
