@@ -2,7 +2,7 @@
  * Audit records of verdicts as JSON lines. There are many and they are told after the fact, so they share writes and are not waited for; what
  * waits is bounded, and a full buffer takes no more.
  */
-import { VERDICT_SCHEMA, type VerdictCall, type VerdictRecord, type VerdictSubject } from '../domain/verdict/record.ts';
+import { VERDICT_SCHEMA, type VerdictRecord, type VerdictSubject } from '../domain/verdict/record.ts';
 import { systemCode } from './error.ts';
 import type { AuditSink } from './sink.ts';
 
@@ -122,17 +122,16 @@ export class VerdictLog {
 
 /** One line, bounded, without a token's value: whoever reaches the verifier past its gateway may write one anywhere. */
 export function formatVerdict({ subject, time, count, method, path, source, traceparent }: VerdictRecord): string {
-  const call = {
-    schema: VERDICT_SCHEMA,
-    time,
-    count,
-    method: tame(method),
-    path: tame(path?.split('?', 1)[0]),
-    source,
-    traceparent: tame(traceparent),
-  } satisfies VerdictCall & { schema: string };
-  return `${JSON.stringify(call).slice(0, -1)},${formatted(subject)}`;
+  let own = `${HEAD}"${time}"`;
+  if (count !== undefined) own += `,"count":${count}`;
+  if (source !== undefined) own += `,"source":${JSON.stringify(source)}`;
+  if (method !== undefined) own += `,"method":${JSON.stringify(tame(method))}`;
+  if (path !== undefined) own += `,"path":${JSON.stringify(tame(path.split('?', 1)[0] ?? ''))}`;
+  if (traceparent !== undefined) own += `,"traceparent":${JSON.stringify(tame(traceparent))}`;
+  return `${own},${formatted(subject)}`;
 }
+
+const HEAD = `{"schema":"${VERDICT_SCHEMA}","time":`;
 
 const subjects = new WeakMap<VerdictSubject, string>();
 
@@ -141,14 +140,18 @@ function formatted(subject: VerdictSubject): string {
   const known = subjects.get(subject);
   if (known !== undefined) return known;
   const { audience, scopes, purpose } = subject;
-  const tamed = { ...subject, audience: tame(audience), scopes: scopes?.map(tame), purpose: tame(purpose) };
+  const tamed = {
+    ...subject,
+    audience: audience && tame(audience),
+    scopes: scopes?.map(tame),
+    purpose: purpose && tame(purpose),
+  };
   const text = `${JSON.stringify(tamed).slice(1)}\n`;
   subjects.set(subject, text);
   return text;
 }
 
-function tame(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
+function tame(text: string): string {
   const cut = text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1).toWellFormed()}…`;
   return cut.includes('twk_') ? cut.replaceAll(/twk_[0-9A-Za-z_-]+/g, '[redacted]') : cut;
 }
