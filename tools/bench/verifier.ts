@@ -11,6 +11,7 @@ import { startControlPlane } from '../controlplane/control-plane.ts';
 import { type FoundPart, part } from '../parts/part.ts';
 import type { BenchOptions, Result } from './cluster.ts';
 import { median } from './median.ts';
+import { cpuSecondsOf } from './operator.ts';
 import { writeSealedTokens } from './sealed-tokens.ts';
 
 const run = promisify(execFile);
@@ -83,6 +84,8 @@ interface Measured {
   rate: number;
   /** Milliseconds. */
   p99: number;
+  /** Of the server, in microseconds a request. */
+  cpu: number;
 }
 
 function results(rates: Record<'bare' | 'unaudited' | 'audited', Measured[]>, rssMB: number): Result[] {
@@ -102,6 +105,13 @@ function results(rates: Record<'bare' | 'unaudited' | 'audited', Measured[]>, rs
     { name: 'verifier.ratio-min', value: Math.min(...toBare), unit: 'ratio', ...none },
     { name: 'verifier.ratio-max', value: Math.max(...toBare), unit: 'ratio', ...none },
     { name: 'verifier.p99', value: median(rates.audited.map(({ p99 }) => p99)), unit: 'ms', ...none },
+    {
+      name: 'verifier.cpu',
+      value: median(rates.audited.map(({ cpu }) => cpu)),
+      unit: 'µs/request',
+      ratio: median(rates.audited.map(({ cpu }, i) => cpu / (rates.bare[i]?.cpu ?? Number.NaN))),
+      against: 'bare node:http',
+    },
     { name: 'verifier.bare', value: rateOf('bare'), unit: 'requests/s', ...none },
     { name: 'verifier.bare.p99', value: median(rates.bare.map(({ p99 }) => p99)), unit: 'ms', ...none },
     {
@@ -167,6 +177,10 @@ class Server {
     return new Server(child, port);
   }
 
+  cpuSeconds(): number {
+    return cpuSecondsOf(this.#child.pid ?? 0);
+  }
+
   rssMB(): number {
     const kB = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))?.[1];
     return Number(kB) / 1024;
@@ -180,7 +194,8 @@ class Server {
 }
 
 /** Calls as fast as it can, each time with another token. Any answer but 200 ends the bench. */
-async function call(wrk: FoundPart, { port }: Server, script: string, seconds: number): Promise<Measured> {
+async function call(wrk: FoundPart, server: Server, script: string, seconds: number): Promise<Measured> {
+  const before = server.cpuSeconds();
   const args = [
     '-t1',
     `-c${CONNECTIONS}`,
@@ -188,15 +203,21 @@ async function call(wrk: FoundPart, { port }: Server, script: string, seconds: n
     '--latency',
     '-s',
     script,
-    `http://127.0.0.1:${port}${TARGET}`,
+    `http://127.0.0.1:${server.port}${TARGET}`,
   ];
   const { stdout } = await run('taskset', ['-c', CALLER_CORE, wrk.path, ...args], {
     env: { ...process.env, ...wrk.env },
   });
+  const used = server.cpuSeconds() - before;
+  const requests = /(\d+) requests in/.exec(stdout)?.[1];
   const rate = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1];
   const [, p99, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout) ?? [];
   if (/Non-2xx|Socket errors/.test(stdout) || !rate || !p99) throw new Error(`unexpected answers:\n${stdout}`);
-  return { rate: Number(rate), p99: Number(p99) * (unit === 's' ? 1000 : unit === 'us' ? 0.001 : 1) };
+  return {
+    rate: Number(rate),
+    p99: Number(p99) * (unit === 's' ? 1000 : unit === 'us' ? 0.001 : 1),
+    cpu: (used * 1e6) / Number(requests),
+  };
 }
 
 function callerScript(values: readonly string[]): string {
