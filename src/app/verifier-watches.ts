@@ -137,15 +137,21 @@ export class VerifierWatches {
     return least;
   }
 
-  /** What is pending, by quorum: a watch that says nothing proves nothing. With `since`, also what was sealed from then on: see Orders.put. */
-  async listPending(signal: AbortSignal, since?: number): Promise<void> {
-    const selector = since === undefined ? { labelSelector: `${PENDING_LABEL}=true` } : {};
+  /** What is pending, by quorum: a watch that says nothing proves nothing. */
+  async listPending(signal: AbortSignal): Promise<void> {
+    const labelSelector = `${PENDING_LABEL}=true`;
     const lists = await Promise.all(
       [TOKEN_REVOCATIONS, CLUSTER_TOKEN_REVOCATIONS].map((type) =>
-        this.#options.client.list(type as ResourceType<Revocation>, { ...selector, signal }),
+        this.#options.client.list(type as ResourceType<Revocation>, { labelSelector, signal }),
       ),
     );
-    for (const revocation of lists.flat()) this.orders.put(revocation, since);
+    for (const revocation of lists.flat()) this.orders.put(revocation);
+  }
+
+  /** What is pending, and what each ApiToken says was carried out, whatever the watches say. */
+  async listAll(signal: AbortSignal): Promise<void> {
+    await this.listPending(signal);
+    for (const token of await this.#options.client.list(API_TOKENS, { signal })) this.#take(token);
   }
 
   /** Reads an ApiToken anew, whatever its watch says. */

@@ -155,13 +155,14 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     const { address, port } = await telemetry.listen();
     log.info({ address, port, version }, 'serving metrics');
     await seals.start();
-    const listedAt = clock.now();
+    const listedAt = performance.now();
     watches.start();
     await Promise.race([watches.whenSynced(), fired(stop)]);
     if (stop.aborted) return 'stopped';
     const list = watches.listPending.bind(watches);
+    const listAll = watches.listAll.bind(watches);
     const strictest = watches.strictest.bind(watches);
-    const proving = keepProving({ freshness, list, strictest, listedAt, now: () => clock.now(), log }, stop);
+    const proving = keepProving({ freshness, list, listAll, strictest, listedAt, log }, stop);
     releaseLease = keepLease({ client, namespace, verifier: config.name, environment, now: () => clock.now(), log });
     const at = await server.listen();
     log.info(

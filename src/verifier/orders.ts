@@ -66,16 +66,13 @@ export class Orders {
     return false;
   }
 
-  /**
-   * A revocation as it is now.
-   * @param since of one that was sealed from then on, in epoch milliseconds, it is not certain that it was seen; its label may be off
-   */
-  put(revocation: Revocation, since = Number.POSITIVE_INFINITY): void {
+  /** A revocation as it is now. */
+  put(revocation: Revocation): void {
     const { metadata, status } = revocation;
     const { uid, labels } = metadata;
     const sealed = status?.sealed === true;
     const known = this.#byUID.get(uid);
-    const counts = !sealed || labels?.[PENDING_LABEL] !== undefined || Date.parse(status.sealedTime ?? '') >= since;
+    const counts = !sealed || labels?.[PENDING_LABEL] !== undefined;
     if (known === undefined && !this.#done.has(uid) && counts) {
       this.#stand(revocation, sealed);
     } else if (known && sealed) {

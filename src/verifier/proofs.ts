@@ -5,13 +5,16 @@ import type { Freshness } from './freshness.ts';
 
 export interface ProofsOptions {
   freshness: Freshness;
-  /** Lists what is pending; with `since`, in epoch milliseconds, also what was sealed from then on and is pending no more. */
-  list(signal: AbortSignal, since: number | undefined): Promise<void>;
+  /** Lists what is pending. */
+  list(signal: AbortSignal): Promise<void>;
+  /** Lists what is pending, and every ApiToken: orders may have been carried out and be gone since the last proof. */
+  listAll(signal: AbortSignal): Promise<void>;
   /** The least staleness that an audience allows, in seconds. */
   strictest(): number;
-  /** When the ApiTokens that are known were listed, in epoch milliseconds. */
+  /** When the ApiTokens that are known were listed, by the monotonic clock. */
   listedAt: number;
-  now: () => number;
+  /** Milliseconds, monotonic. */
+  monotonic?: () => number;
   log: Logger;
 }
 
@@ -19,20 +22,22 @@ export interface ProofsOptions {
 const INTERVAL = 2000;
 const LEAST_INTERVAL = 250;
 const DEADLINE = 2000;
-/** An order stays to be found for so long: after a longer time without a proof it may be pending no more. With room for clocks that differ. */
+const DEADLINE_ALL = 60_000;
+/** An order stays to be found for longer than this: after a longer time without a proof it may be pending no more. */
 const GAP = (FOUND_FOR * 1000) / 2;
 
 /** Until `stop` fires. */
 export async function keepProving(options: ProofsOptions, stop: AbortSignal): Promise<void> {
-  const { freshness, list, strictest, now, log } = options;
+  const { freshness, list, listAll, strictest, monotonic = () => performance.now(), log } = options;
   let provedAt = options.listedAt;
   while (!stop.aborted) {
-    const asked = now();
-    const since = asked - provedAt > GAP ? provedAt - GAP : undefined;
+    const asked = monotonic();
+    const isGap = asked - provedAt > GAP;
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), DEADLINE);
+    const timer = setTimeout(() => deadline.abort(), isGap ? DEADLINE_ALL : DEADLINE);
+    const signal = AbortSignal.any([stop, deadline.signal]);
     try {
-      await freshness.prove(() => list(AbortSignal.any([stop, deadline.signal]), since));
+      await freshness.prove(() => (isGap ? listAll(signal) : list(signal)));
       provedAt = asked;
     } catch (error) {
       if (!stop.aborted)

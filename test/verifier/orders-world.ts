@@ -15,11 +15,10 @@ export interface Ordered {
   versionNumbers?: number[];
   sealed?: boolean;
   labelled?: boolean;
-  sealedTime?: string;
 }
 
 export function revocation(ordered: Ordered = {}): Revocation {
-  const { uid = 'order-1', match = { name: 'summarizer' }, sealed, sealedTime, labelled = true, ...spec } = ordered;
+  const { uid = 'order-1', match = { name: 'summarizer' }, sealed, labelled = true, ...spec } = ordered;
   const namespace = 'namespace' in ordered ? ordered.namespace : 'support';
   const { versions, versionNumbers } = spec;
   return {
@@ -35,7 +34,7 @@ export function revocation(ordered: Ordered = {}): Revocation {
       labels: labelled ? { [PENDING_LABEL]: 'true' } : {},
     },
     spec: { match, reason: 'Compromised', ...(versions && { versions }), ...(versionNumbers && { versionNumbers }) },
-    ...(sealed !== undefined && { status: { sealed, ...(sealedTime && { sealedTime }) } }),
+    ...(sealed !== undefined && { status: { sealed } }),
   } as Revocation;
 }
 
@@ -85,8 +84,8 @@ export class OrdersWorld {
     this.orders.namespaceChanged(namespace);
   }
 
-  order(ordered: Ordered = {}, since?: number): void {
-    this.orders.put(revocation(ordered), since);
+  order(ordered: Ordered = {}): void {
+    this.orders.put(revocation(ordered));
   }
 
   /** The numbers of the versions that are refused, of the ApiToken as the index has it. */

@@ -261,17 +261,6 @@ describe('an order that is first seen when it is sealed', () => {
     expect([world.refused(), world.refreshed, world.told, world.orders.size]).toEqual([[], [], [], 0]);
   });
 
-  it.each([
-    ['at the time from which on nothing is certain', '2026-11-23T10:00:00Z', [3]],
-    ['after it', '2026-11-23T10:00:01Z', [3]],
-    ['before it', '2026-11-23T09:59:59Z', []],
-    ['nobody knows when', undefined, []],
-  ])('without its label counts where it was sealed %s', (_, sealedTime, refused) => {
-    const ordered = { sealed: true, labelled: false, ...(sealedTime !== undefined && { sealedTime }) };
-    world.order(ordered, Date.parse('2026-11-23T10:00:00Z'));
-    expect(world.refused()).toEqual(refused);
-  });
-
   it('is nothing to tell of where everybody has carried it out', () => {
     world.show({ versions: [{ version: 4 }], handledRevocations: ['order-1'], sequence: 18 });
     world.order({ sealed: true });

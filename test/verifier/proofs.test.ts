@@ -5,15 +5,14 @@ import { listening } from '../audit/records.ts';
 
 let stop: AbortController;
 let freshness: Freshness;
-/** When each list was asked for, and since when it was to tell of what is sealed; in milliseconds from the start. */
-let lists: { at: number; since: number | undefined }[];
+/** When each list was asked for, in milliseconds from the start, and whether it was of everything. */
+let lists: { at: number; all: boolean }[];
 let answers: 'works' | 'fails' | 'hangs';
 let strictest: number;
 let signals: AbortSignal[];
-const START = Date.parse('2026-11-23T10:00:00Z');
 
 beforeEach(() => {
-  vi.useFakeTimers({ now: START });
+  vi.useFakeTimers({ now: 0 });
   stop = new AbortController();
   freshness = new Freshness();
   lists = [];
@@ -26,16 +25,19 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function start(listedAt = START) {
+function start(listedAt = 0) {
   const { log, texts } = listening();
-  const list = async (signal: AbortSignal, since: number | undefined) => {
-    lists.push({ at: Date.now() - START, since: since === undefined ? undefined : since - START });
+  const answer = async (signal: AbortSignal, all: boolean) => {
+    lists.push({ at: Date.now(), all });
     signals.push(signal);
     if (answers === 'fails') throw new Error('no answer');
     if (answers === 'hangs')
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('cut'))));
   };
-  const ended = keepProving({ freshness, list, strictest: () => strictest, listedAt, now: Date.now, log }, stop.signal);
+  const list = (signal: AbortSignal) => answer(signal, false);
+  const listAll = (signal: AbortSignal) => answer(signal, true);
+  const options = { freshness, list, listAll, strictest: () => strictest, listedAt, monotonic: Date.now, log };
+  const ended = keepProving(options, stop.signal);
   return { ended, texts };
 }
 
@@ -92,36 +94,45 @@ describe('what is pending', () => {
   });
 });
 
-describe('what was sealed while nothing was proved', () => {
-  const since = () => lists.map((list) => list.since);
+describe('every ApiToken', () => {
+  const ofAll = () => lists.filter(({ all }) => all).map(({ at }) => at);
 
-  it('is still pending after a short time, and not asked for', async () => {
+  it('is not listed after a short time without a proof', async () => {
     start();
     await pass(1000);
     answers = 'fails';
     await pass(27_000);
     answers = 'works';
     await pass(2000);
-    expect(new Set(since())).toEqual(new Set([undefined]));
+    expect(ofAll()).toEqual([]);
   });
 
-  it('is asked for after a longer time, from before the last proof on, until that works', async () => {
+  it('is listed after a longer one, until that works', async () => {
     start();
     await pass(1000);
     answers = 'fails';
-    await pass(99_000);
+    await pass(35_000);
     answers = 'works';
     await pass(4000);
-    const asked = lists.filter((list) => list.since !== undefined);
-    expect(asked[0]).toEqual({ at: 32_000, since: -30_000 });
-    expect(asked.at(-1)).toEqual({ at: 102_000, since: -30_000 });
-    expect(lists.at(-1)).toEqual({ at: 104_000, since: undefined });
+    expect([ofAll(), lists.at(-1)]).toEqual([[32_000, 34_000, 36_000, 38_000], { at: 40_000, all: false }]);
   });
 
-  it('is asked for where the ApiTokens took long to list', async () => {
-    start(START - 100_000);
+  it('is listed where it took long to list them at first', async () => {
+    start(-100_000);
     await pass(2000);
-    expect(since()).toEqual([-130_000, undefined]);
+    expect(lists).toEqual([
+      { at: 0, all: true },
+      { at: 2000, all: false },
+    ]);
+  });
+
+  it('is given more time than what is pending', async () => {
+    answers = 'hangs';
+    start(-100_000);
+    await pass(59_999);
+    const before = signals[0]?.aborted;
+    await pass(1);
+    expect([before, signals[0]?.aborted]).toEqual([false, true]);
   });
 });
 
