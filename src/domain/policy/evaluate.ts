@@ -1,7 +1,7 @@
 /** The one evaluator: admission, the command line, the operator and the verifier ask it, and so say the same. */
 import type { UseLimits } from '../verdict/judge.ts';
-import { type CompiledPolicy, matches, type Namespace } from './policy.ts';
-import type { JudgedToken } from './rules.ts';
+import { type CompiledPolicy, matches } from './policy.ts';
+import type { JudgedToken, Namespace } from './rules.ts';
 
 export interface Violation {
   /** The name of the TokenPolicy; undefined where there is none that allows anything. */
@@ -69,7 +69,7 @@ function* judge(policy: CompiledPolicy, token: JudgedToken, namespace: Namespace
   else if (matches(policy, namespace) === undefined)
     yield violation('Broken', `whether it matches namespace ${namespace.name} cannot be told`);
   for (const { name, judge } of policy.rules) {
-    const sentence = judge(token, now);
+    const sentence = judge(token, now, namespace);
     if (sentence !== undefined) yield violation(name, sentence);
   }
 }

@@ -6,17 +6,12 @@ import {
   type TokenPolicySpec,
 } from '../../api/token-policy.ts';
 import { networks } from '../address.ts';
-import { type Labels, selects } from '../label-selector.ts';
+import { selects } from '../label-selector.ts';
 import type { UseLimits } from '../verdict/judge.ts';
 import { hours } from './hours.ts';
 import { patterns } from './pattern.ts';
-import { exactly, type Judge, RULES } from './rules.ts';
-
-export interface Namespace {
-  name: string;
-  /** Undefined where they are not known. */
-  labels: Labels | undefined;
-}
+import { exactly, type Judge, type Namespace, RULES } from './rules.ts';
+import { stated } from './stated-rule.ts';
 
 export interface CompiledPolicy {
   name: string;
@@ -42,11 +37,10 @@ export function compilePolicy({ metadata, spec }: Pick<TokenPolicyManifest, 'met
       return undefined;
     }
   };
-  const rules = RULES.flatMap(({ name, compile }) => {
+  const rules = [...RULES, ...(spec.rules ?? []).map(stated)].flatMap(({ name, compile }) => {
     const judge = attempt(`rule ${name}`, () => compile(spec));
     return judge ? [{ name, judge }] : [];
   });
-  if (spec.rules !== undefined) problems.push('rules are not understood by this build');
   const limits = attempt('conditions of use', () => limitsOf(spec)) ?? REFUSES_ALL;
   const { mode = DEFAULT_POLICY_MODE, match } = spec;
   return { name: metadata.name, mode, match, problem: problems[0], rules, limits };

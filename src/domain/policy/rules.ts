@@ -2,6 +2,7 @@
 import type { ApiTokenManifest, ApiTokenRateLimit } from '../../api/apitoken.ts';
 import type { TokenPolicySpec } from '../../api/token-policy.ts';
 import { parseDuration } from '../duration.ts';
+import type { Labels } from '../label-selector.ts';
 import { effectiveTimes } from '../lifecycle/effective.ts';
 import { patterns } from './pattern.ts';
 
@@ -11,12 +12,18 @@ export interface JudgedToken {
   spec: ApiTokenManifest['spec'];
 }
 
+export interface Namespace {
+  name: string;
+  /** Undefined where they are not known. */
+  labels: Labels | undefined;
+}
+
 /**
  * What was asked and what is allowed; undefined where the rule holds. The words can be put together by an admission policy too: lists as
  * they were written, joined by ", ", and no figure that was computed.
  * @param now whole seconds since the epoch
  */
-export type Judge = (token: JudgedToken, now: number) => string | undefined;
+export type Judge = (token: JudgedToken, now: number, namespace: Namespace) => string | undefined;
 
 export interface Rule {
   name: string;
