@@ -19,6 +19,8 @@ export interface RevokeOptions extends OrderOptions {
   readonly timeoutSeconds: number;
 }
 
+const ATTEMPTS = 10;
+const RETRY_MS = 1_000;
 /** Verifiers look for orders every 2 s if all else fails: when none has spoken for so long, none will. */
 const RECEIPTS_MS = 3_000;
 /** ApiTokens told by name. */
@@ -27,17 +29,34 @@ const NAMED = 10;
 const SUFFIX = 'bcdfghjklmnpqrstvwxz2456789';
 
 export async function revoke(session: Session, options: RevokeOptions): Promise<void> {
-  const { client, terminal } = session;
+  const { terminal } = session;
   const order = manifestOf(options, options.allNamespaces ? undefined : session.namespace, {
     suffix: Array.from({ length: 5 }, () => SUFFIX[randomInt(SUFFIX.length)]).join(''),
     time: new Date(session.now() * 1000),
   });
   if (options.dryRun) return preview(session, order, options);
-  const created = await client.create<KubeObject>(typeOf(order), order);
-  terminal.print(`${nameOf(created)} created\n`);
+  await create(session, order);
+  terminal.print(`${nameOf(order)} created\n`);
   // only now: in an emergency the order comes first
   await tellWhom(session, order);
   if (options.wait) await followOrder(session, order, options.timeoutSeconds);
+}
+
+/** Again where the API server cannot say yet, as in the seconds after a kind was installed. The name is ours, so it comes to one order. */
+async function create({ client, terminal }: Session, order: OrderManifest): Promise<void> {
+  for (let left = ATTEMPTS - 1; ; left -= 1) {
+    try {
+      await client.create<KubeObject>(typeOf(order), order);
+      return;
+    } catch (error) {
+      if (!(error instanceof KubeError)) throw error;
+      const isOurs = left < ATTEMPTS - 1 && error.reason === 'AlreadyExists';
+      if (isOurs) return;
+      if (!error.transient || error.status === 0 || left === 0) throw error;
+      terminal.note(`The API server does not take it yet (${error.message}); trying again.`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
 }
 
 async function preview(session: Session, order: OrderManifest, { versions }: OrderOptions): Promise<void> {
