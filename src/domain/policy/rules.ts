@@ -185,6 +185,10 @@ function seconds(text: string): number {
   return parsed;
 }
 
+/** A sentence of an admission policy has at most 5 KiB, so that a list of theirs ends there too. */
+const LIST_MAX = 1000;
+
 function list(items: readonly string[]): string {
-  return items.join(', ');
+  const text = items.join(', ');
+  return text.length > LIST_MAX ? `${text.slice(0, LIST_MAX)}...` : text;
 }
