@@ -12,6 +12,9 @@ export const SETTLED_ANNOTATION = `${GROUP}/settled` as const;
 /** On the Secret: when its value was last written, RFC 3339. Pods that are older may hold an older value. */
 export const VALUE_WRITE_TIME_ANNOTATION = `${GROUP}/value-write-time` as const;
 
+/** On the Secret: keys of labels and annotations that its template made, as JSON: what is no longer among them is taken away. */
+export const TEMPLATED_ANNOTATION = `${GROUP}/templated` as const;
+
 /** On the Secret: the token id, to select by. Never proof that the Secret is ours: the controller ownerReference is. */
 export const TOKEN_ID_LABEL = `${GROUP}/token-id` as const;
 

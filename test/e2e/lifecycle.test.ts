@@ -284,6 +284,19 @@ describe.concurrent('an ApiToken', () => {
     });
     expect(common.secret('metadata')?.metadata.labels).toEqual({ ...declared?.labels, theirs: 'stays' });
     expect(common.secret('metadata')?.metadata.annotations?.['example.com/theirs']).toBe('stays');
+    await common.patch('apitokens', 'metadata', {
+      spec: { secret: { template: { metadata: { labels: { team: null, tier: 'gold' }, annotations: null } } } },
+    });
+    await common.until('what the template no longer says is gone', () => {
+      const { labels, annotations } = common.secret('metadata')?.metadata ?? {};
+      const { metadata, status } = common.token('metadata') ?? {};
+      const isSettled = status?.observedGeneration === metadata?.generation;
+      return isSettled && labels?.tier === 'gold' && !('team' in labels) && !('example.com/v' in (annotations ?? {}));
+    });
+    expect(common.secret('metadata')?.metadata).toMatchObject({
+      labels: { theirs: 'stays' },
+      annotations: { 'example.com/theirs': 'stays' },
+    });
     await common.quiet(700, about('metadata'));
     expect(lastVersion(common, 'metadata')).toBe(1);
     expect(common.values('metadata')).toHaveLength(1);

@@ -1,12 +1,13 @@
 /** The Secret of an ApiToken: what it should hold, what it holds, and the writes that close the difference. */
 
 import type { ApiToken } from '../../api/apitoken.ts';
-import { API_VERSION } from '../../api/group.ts';
+import { API_VERSION, GROUP } from '../../api/group.ts';
 import {
   MANAGED_BY,
   MANAGED_BY_LABEL,
   SECRET_KEYS,
   SETTLED_ANNOTATION,
+  TEMPLATED_ANNOTATION,
   TOKEN_ID_LABEL,
   VALUE_WRITE_TIME_ANNOTATION,
 } from '../../api/names.ts';
@@ -101,7 +102,10 @@ function isAsDeclared(subject: SecretSubject, secret: Secret, status: TokenStatu
   const version = versionIn(secret, status);
   if (!version) return true; // about to be written anew
   const declared = declaredMetadata(subject, version);
+  const stale = staleKeys(secret, declared);
   return (
+    stale.labels.every((key) => !(key in labels)) &&
+    stale.annotations.every((key) => !(key in annotations)) &&
     Object.entries(declared.labels).every(([key, value]) => labels[key] === value) &&
     Object.entries(declared.annotations).every(([key, value]) => annotations[key] === value) &&
     keepsPrevious(subject, secret, status) === (secret.data?.[SECRET_KEYS.previousToken] !== undefined)
@@ -123,19 +127,53 @@ function versionIn(secret: Secret, status: TokenStatus): VersionRecord | undefin
   return status.versions.find((v) => v.digest === digest);
 }
 
-function declaredMetadata(
-  subject: SecretSubject,
-  version: VersionRecord,
-): { labels: Record<string, string>; annotations: Record<string, string> } {
+interface Metadata {
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+}
+
+function declaredMetadata(subject: SecretSubject, version: VersionRecord): Metadata {
   const template = subject.token.spec.secret?.template?.metadata;
   // no token: the templates of labels and annotations cannot name it
   const values = templateValues(subject, version, '');
   const render = (entries: Record<string, string> | undefined) =>
     Object.fromEntries(Object.entries(entries ?? {}).map(([key, text]) => [key, renderTemplate(text, values)]));
+  const labels = render(template?.labels);
+  const annotations = render(template?.annotations);
+  const templated = JSON.stringify({
+    labels: Object.keys(labels).sort(),
+    annotations: Object.keys(annotations).sort(),
+  });
+  const isTemplated = Object.keys({ ...labels, ...annotations }).length > 0;
   return {
-    labels: { ...render(template?.labels), [MANAGED_BY_LABEL]: MANAGED_BY, [TOKEN_ID_LABEL]: subject.tokenID },
-    annotations: render(template?.annotations),
+    labels: { ...labels, [MANAGED_BY_LABEL]: MANAGED_BY, [TOKEN_ID_LABEL]: subject.tokenID },
+    annotations: { ...annotations, ...(isTemplated && { [TEMPLATED_ANNOTATION]: templated }) },
   };
+}
+
+/** What an earlier template made, and this one does not. Never what Tokenwright notes for itself. */
+function staleKeys(secret: Secret | undefined, declared: Metadata): { labels: string[]; annotations: string[] } {
+  const text = secret?.metadata.annotations?.[TEMPLATED_ANNOTATION];
+  if (text === undefined) return { labels: [], annotations: [] };
+  const made = templatedIn(text);
+  const stale = (keys: string[], kept: Record<string, string>) =>
+    keys.filter((key) => !(key in kept) && !key.startsWith(`${GROUP}/`));
+  const isOver = TEMPLATED_ANNOTATION in declared.annotations ? [] : [TEMPLATED_ANNOTATION];
+  return {
+    labels: stale(made.labels, declared.labels),
+    annotations: [...stale(made.annotations, declared.annotations), ...isOver],
+  };
+}
+
+/** Nothing where somebody wrote what cannot be read. */
+function templatedIn(text: string): { labels: string[]; annotations: string[] } {
+  const keys = (value: unknown) => (Array.isArray(value) ? value.filter((key) => typeof key === 'string') : []);
+  try {
+    const { labels, annotations } = JSON.parse(text) ?? {};
+    return { labels: keys(labels), annotations: keys(annotations) };
+  } catch {
+    return { labels: [], annotations: [] };
+  }
 }
 
 /** The value write. `before` is the Secret as read (its resourceVersion is the precondition), undefined to create one. */
@@ -179,19 +217,24 @@ function withoutPrevious(secret: Secret): Secret {
   return { ...secret, data };
 }
 
-/** Others' labels and annotations stay. */
+/** Others' labels and annotations stay, and those that an earlier template made go. */
 function withMetadata(subject: SecretSubject, before: Secret | undefined, version: VersionRecord): Secret {
   const { namespace, uid, name } = subject.token.metadata;
   const declared = declaredMetadata(subject, version);
+  const stale = staleKeys(before, declared);
   const metadata: ObjectMeta = {
     ...(before?.metadata ?? { name: subject.name, namespace }),
-    labels: { ...before?.metadata.labels, ...declared.labels },
-    annotations: { ...before?.metadata.annotations, ...declared.annotations },
+    labels: { ...without(before?.metadata.labels, stale.labels), ...declared.labels },
+    annotations: { ...without(before?.metadata.annotations, stale.annotations), ...declared.annotations },
     ownerReferences: before?.metadata.ownerReferences ?? [
       { apiVersion: API_VERSION, kind: 'ApiToken', name, uid, controller: true, blockOwnerDeletion: true },
     ],
   };
   return { apiVersion: 'v1', kind: 'Secret', type: before?.type ?? 'Opaque', metadata, data: { ...before?.data } };
+}
+
+function without(entries: Record<string, string> = {}, keys: readonly string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(entries).filter(([key]) => !keys.includes(key)));
 }
 
 function encodeAll(data: Record<string, string>): Record<string, string> {
