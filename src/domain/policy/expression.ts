@@ -7,6 +7,8 @@ import { check, type Expr, FUNCTIONS } from './expression-check.ts';
 import { Meter } from './expression-meter.ts';
 
 const LENGTH_MAX = 1024;
+/** Far from where the parser would run out of stack, now or then. */
+const BRACKETS_MAX = 50;
 const PROBLEM_MAX = 160;
 
 export type Facts = Readonly<Record<string, CelInput>>;
@@ -21,6 +23,7 @@ export type Answer = boolean | { problem: string };
  */
 export function expression(text: string, variables: readonly string[]): (facts: Facts) => Answer {
   if (text.length > LENGTH_MAX) throw new RangeError(`an expression has at most ${LENGTH_MAX} characters`);
+  if (bracketsOf(text) > BRACKETS_MAX) throw new RangeError(`an expression nests at most ${BRACKETS_MAX} brackets`);
   const tree = parsed(text);
   const meter = new Meter(check(tree, variables));
   const evaluate = plan(celEnv({ funcs: meter.metered(FUNCTIONS), re2: meter }), tree);
@@ -49,6 +52,17 @@ export function timestamp(seconds: number): CelInput {
   const value = readTimestamp({ text: new Date(seconds * 1000).toISOString() });
   if (isCelError(value)) throw value;
   return value;
+}
+
+/** How deep they nest, those in strings included. */
+function bracketsOf(text: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const one of text) {
+    if ('([{'.includes(one)) depth += 1;
+    else if (')]}'.includes(one)) depth -= 1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
 }
 
 function parsed(text: string): Expr {

@@ -13,6 +13,8 @@ import { patterns } from './pattern.ts';
 import { exactly, type Judge, type Namespace, RULES } from './rules.ts';
 import { stated } from './stated-rule.ts';
 
+export type { Namespace };
+
 export interface CompiledPolicy {
   name: string;
   mode: TokenPolicyMode;

@@ -3,7 +3,8 @@ import type { TokenPolicyRule } from '../../api/token-policy.ts';
 import { expression, fact, timestamp } from './expression.ts';
 import type { Rule } from './rules.ts';
 
-const VARIABLES = ['token', 'namespace', 'now'];
+/** namespaceObject as admission policies call it: CEL reserves the word namespace. */
+const VARIABLES = ['token', 'namespaceObject', 'now'];
 
 /** What cannot be told does not hold. */
 export function stated({ name, expression: text, message }: TokenPolicyRule): Rule {
@@ -15,7 +16,7 @@ export function stated({ name, expression: text, message }: TokenPolicyRule): Ru
         const { name, labels = {}, annotations = {} } = metadata;
         const answer = evaluate({
           token: fact({ metadata: { name, namespace: namespace.name, labels, annotations }, spec }),
-          namespace: fact({ name: namespace.name, labels: namespace.labels ?? {} }),
+          namespaceObject: fact({ metadata: { name: namespace.name, labels: namespace.labels ?? {} } }),
           now: timestamp(now),
         });
         if (typeof answer !== 'boolean') return `${message} (its expression gives no answer: ${answer.problem})`;

@@ -270,7 +270,7 @@ const UNREADABLE: [sentence: string, policy: Policy, problem: string][] = [
   [
     'an expression',
     { rules: [{ name: 'team', expression: 'tokn.spec', message: 'no' }] },
-    'rule team: "tokn" is not known: use token, namespace, now',
+    'rule team: "tokn" is not known: use token, namespaceObject, now',
   ],
 ];
 
