@@ -178,7 +178,7 @@ export interface ITokenPolicy {
        */
       "name": string;
       /**
-       * True where the rule holds, in CEL over token (metadata with name, namespace, labels and annotations, and spec), namespace (name and labels) and now. One that fails, or gives no boolean, does not hold; one that cannot be compiled is told in the condition Ready, and then nothing is minted.
+       * True where the rule holds, in CEL over token (metadata with name, namespace, labels and annotations, and spec), namespaceObject (metadata with name and labels) and now. One that fails, or gives no boolean, does not hold; one that cannot be compiled is told in the condition Ready, and then nothing is minted.
        */
       "expression": string;
       /**
