@@ -17,6 +17,8 @@ export interface Answer {
   status: number;
   // the tests read whatever kind they asked for
   body: { message: string; reason?: string; details?: { causes?: Cause[] } } & Record<string, unknown>;
+  /** As kubectl prints them. */
+  warnings: string[];
 }
 
 export interface User {
@@ -117,8 +119,14 @@ export class ApiServer {
     });
     const text = await answer.body.text();
     // a path that is not served yet is answered in plain words
-    return { status: answer.statusCode, body: text.startsWith('{') ? JSON.parse(text) : { message: text } };
+    const reply = text.startsWith('{') ? JSON.parse(text) : { message: text };
+    return { status: answer.statusCode, body: reply, warnings: warningsIn(answer.headers.warning) };
   }
+}
+
+/** `299 - "text"` each (RFC 7234, section 5.5). */
+function warningsIn(header: string | string[] = []): string[] {
+  return [header].flat().map((line) => line.replace(/^299 - "(.*)"$/, '$1').replace(/\\(.)/g, '$1'));
 }
 
 /** What a user reads when refused: `field: sentence` each, or the one sentence of an admission policy. */
@@ -187,6 +195,18 @@ export async function installApi(server: ApiServer): Promise<void> {
       return answers.every(({ status }) => status === 200);
     });
   }
+  const token = {
+    apiVersion: 'tokenwright.dev/v1alpha1',
+    kind: 'ApiToken',
+    metadata: { name: 'probe' },
+    spec: { subject: 'agent:probe', purpose: 'Probe', environment: 'production', audiences: ['a'], ttl: '1h' },
+  };
+  await until('new ApiTokens are judged, for which the API server must have learnt the schemas', async () => {
+    const { status, body } = await server.create(`${API}/namespaces/default/apitokens?dryRun=All`, token);
+    if (status === 403) return !body.message.includes('failed to configure');
+    const { annotations } = (body.metadata ?? {}) as { annotations?: Record<string, string> };
+    return status === 201 && marks === (annotations?.['tokenwright.dev/requested-by'] !== undefined);
+  });
   if (!marks) return;
   const spec = { match: { name: 'nobody' }, reason: 'Superseded' };
   const probe = {
@@ -202,7 +222,7 @@ export async function installApi(server: ApiServer): Promise<void> {
 }
 
 export const API = '/apis/tokenwright.dev/v1alpha1';
-const KINDS = ['apitokens', 'tokenrevocations', 'clustertokenrevocations', 'tokenaudiences'];
+const KINDS = ['apitokens', 'tokenrevocations', 'clustertokenrevocations', 'tokenaudiences', 'tokenpolicies'];
 
 export async function manifests(folder: string): Promise<{ kind: string; metadata: { name: string } }[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
