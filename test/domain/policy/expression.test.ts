@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expression, fact, timestamp } from '../../../src/domain/policy/expression.ts';
 import { NOW, policyOf, tokenOf, told } from './policies.ts';
-import { RUNS, STALL, stallOf } from './stalls.ts';
+import { FUZZ, RUNS, STALL, stallOf } from './stalls.ts';
 
 const RULE = { name: 'team', message: 'label the ApiToken with team' };
 const METADATA = { labels: { team: 'support', constructor: 'x' }, annotations: { 'example.com/ticket': 'T-1' } };
@@ -269,7 +269,7 @@ describe('an expression', () => {
     );
   });
 
-  it('of anything is evaluated, or refused in a sentence, and without a stall', () => {
+  it('of anything is evaluated, or refused in a sentence, and without a stall', FUZZ, () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string({ maxLength: 1024 }), tangle, closed, fc.constantFrom(...HOLDS, ...HOSTILE)),

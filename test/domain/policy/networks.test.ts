@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { networks } from '../../../src/domain/address.ts';
-import { RUNS, STALL, stallOf } from './stalls.ts';
+import { FUZZ, RUNS, STALL, stallOf } from './stalls.ts';
 
 const TABLE: [cidr: string, address: string, holds: boolean][] = [
   ['10.0.0.0/8', '10.255.255.255', true],
@@ -69,7 +69,7 @@ describe('a network', () => {
     expect(Math.min(met.inside, met.outside)).toBeGreaterThan(RUNS / 20);
   });
 
-  it('of anything is read as node:net reads its address, or refused in a sentence, and without a stall', () => {
+  it('of anything is read as node:net reads its address, or refused in a sentence, and without a stall', FUZZ, () => {
     const piece = fc.constantFrom(
       '1',
       '255',

@@ -15,5 +15,8 @@ export function stallOf(run: () => void): number {
   return least;
 }
 
-/** How many runs a fuzz has. */
-export const RUNS = process.env.TOKENWRIGHT_LONG === '1' ? 50_000 : 1000;
+const isLong = process.env.TOKENWRIGHT_LONG === '1';
+
+/** How many runs a fuzz has, and how long they may take together. */
+export const RUNS = isLong ? 20_000 : 1000;
+export const FUZZ = { timeout: isLong ? 600_000 : 60_000 };
