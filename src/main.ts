@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * argv to one command; exit codes: 0 done, 1 failed, 2 used wrongly, 3 asked for but not done in time, 130 cut short.
+ * argv to one command; exit codes: 0 done, 1 failed, 2 used wrongly, 3 asked for but not done in time, 4 not as the policies
+ * have it, 130 cut short.
  * As kubectl-tokenwright it is a plugin of kubectl.
  */
 import { basename } from 'node:path';
@@ -9,6 +10,7 @@ import { completeCommand, completion } from './app/commands/completion.ts';
 import { get } from './app/commands/get.ts';
 import { log } from './app/commands/log.ts';
 import { operator } from './app/commands/operator.ts';
+import { policy } from './app/commands/policy.ts';
 import { revoke } from './app/commands/revoke.ts';
 import { rotate } from './app/commands/rotate.ts';
 import { verifier } from './app/commands/verifier.ts';
@@ -31,7 +33,7 @@ const program = createCommand({
   .enablePositionalOptions()
   .helpCommand('help [command]', 'Show the help of a command.')
   .version(`tokenwright ${VERSION}`, '--version', 'Print the version.');
-const commands = [get, rotate, revoke, verify, log, completion, operator, verifier, version];
+const commands = [get, rotate, revoke, verify, policy, log, completion, operator, verifier, version];
 for (const command of commands) program.addCommand(command);
 program.addCommand(completeCommand(program), { hidden: true });
 

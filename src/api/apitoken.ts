@@ -4,7 +4,14 @@
 import { validate } from './generated/_schemas/TokenwrightDevV1alpha1ApiToken.js';
 import type { IApiToken } from './generated/tokenwright.dev/v1alpha1/ApiToken.ts';
 import { GROUP, VERSION } from './group.ts';
-import { type Answered, type InNamespace, type Manifest, parseAnswered } from './object.ts';
+import {
+  type Answered,
+  type InNamespace,
+  type Manifest,
+  parseAnswered,
+  type SchemaProblem,
+  schemaProblems,
+} from './object.ts';
 
 export type ApiTokenSpec = IApiToken['spec'];
 export type ApiTokenRotation = NonNullable<ApiTokenSpec['rotation']>;
@@ -47,6 +54,11 @@ export const TOKEN_ID_FIELD = 'status.tokenID';
 /** @throws Error as parseAnswered does */
 export function parseApiToken(data: unknown): ApiToken {
   return parseAnswered<ApiToken>(validate, API_TOKENS, data);
+}
+
+/** None: data is an ApiTokenManifest, but for its metadata. */
+export function apiTokenProblems(data: unknown): SchemaProblem[] {
+  return schemaProblems(validate, data);
 }
 
 /** The Secret that holds the value: spec.secret.name, or the ApiToken's own name. */

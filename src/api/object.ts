@@ -57,3 +57,30 @@ export function parseAnswered<T extends Answered<string, unknown, unknown>>(
   }
   return data;
 }
+
+export interface SchemaProblem {
+  /** Of the field, from the object's root. */
+  path: readonly string[];
+  /** "is missing", "must be string": read after the field. Names no value but those that an enum allows. */
+  problem: string;
+}
+
+/**
+ * What keeps an object, as somebody wrote it, from being one of its kind by the schema that this build knows. CEL rules are the API
+ * server's business.
+ * @param validate as generated from the CRD
+ */
+export function schemaProblems(validate: unknown, data: unknown): SchemaProblem[] {
+  const check = validate as ValidateFunc<unknown>;
+  try {
+    runValidateFunc(check, data);
+    return [];
+  } catch (error) {
+    if (!check.errors) throw error;
+  }
+  return check.errors.map(({ instancePath, keyword, params, message = '' }) => {
+    const path = instancePath.split('/').slice(1);
+    if (keyword === 'required') return { path: [...path, String(params.missingProperty)], problem: 'is missing' };
+    return { path, problem: keyword === 'enum' ? `must be one of ${params.allowedValues.join(', ')}` : message };
+  });
+}

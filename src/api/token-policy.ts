@@ -4,7 +4,7 @@
 import { validate } from './generated/_schemas/TokenwrightDevV1alpha1TokenPolicy.js';
 import type { ITokenPolicy } from './generated/tokenwright.dev/v1alpha1/TokenPolicy.ts';
 import { GROUP, VERSION } from './group.ts';
-import { type Answered, type Manifest, parseAnswered } from './object.ts';
+import { type Answered, type Manifest, parseAnswered, type SchemaProblem, schemaProblems } from './object.ts';
 
 export type TokenPolicySpec = ITokenPolicy['spec'];
 export type TokenPolicyMatch = TokenPolicySpec['match'];
@@ -42,4 +42,9 @@ export const DEFAULT_TIME_ZONE = 'UTC';
 /** @throws Error as parseAnswered does */
 export function parseTokenPolicy(data: unknown): TokenPolicy {
   return parseAnswered<TokenPolicy>(validate, TOKEN_POLICIES, data);
+}
+
+/** None: data is a TokenPolicyManifest, but for its metadata. */
+export function tokenPolicyProblems(data: unknown): SchemaProblem[] {
+  return schemaProblems(validate, data);
 }

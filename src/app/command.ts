@@ -70,10 +70,11 @@ export function withDefault<T>(placeholder: string, read: Reader<T>, fallback: s
 }
 
 /** Without repeats, in their order. */
-export function repeatable<T>(placeholder: string, read: Reader<T>, help: string): Flag<readonly T[]> {
+export function repeatable<T>(placeholder: string, read: Reader<T>, help: string, short?: string): Flag<readonly T[]> {
   return {
     help,
     placeholder,
+    ...(short !== undefined && { short }),
     isList: true,
     take: (texts) => {
       const values: T[] = [];

@@ -7,6 +7,8 @@ export const EXIT = {
   failed: 1,
   /** --wait: asked for, and not done in time. */
   late: 3,
+  /** A policy does not allow it. */
+  violated: 4,
 } as const;
 
 export class Failure extends Error {

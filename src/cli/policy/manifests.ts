@@ -1,0 +1,190 @@
+/** What the documents declare of ApiTokens, TokenPolicies and Namespaces. Other kinds are passed over. */
+import { API_TOKEN_KIND, type ApiTokenManifest, apiTokenProblems } from '../../api/apitoken.ts';
+import { API_VERSION, GROUP } from '../../api/group.ts';
+import type { SchemaProblem } from '../../api/object.ts';
+import { TOKEN_POLICY_KIND, type TokenPolicyManifest, tokenPolicyProblems } from '../../api/token-policy.ts';
+import type { Labels } from '../../domain/label-selector.ts';
+import type { JudgedToken } from '../../domain/policy/rules.ts';
+import { Failure } from '../failure.ts';
+import { documentsIn, type Found, type Place, placeText } from './documents.ts';
+
+export interface DeclaredToken {
+  /** Undefined where the manifest names none. */
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly place: Place;
+  /** Of the manifest; undefined where there are problems. */
+  readonly token: JudgedToken | undefined;
+  readonly problems: readonly { line: number; message: string }[];
+}
+
+export interface Declared {
+  readonly tokens: readonly DeclaredToken[];
+  readonly policies: readonly TokenPolicyManifest[];
+  /** Their labels, by name. */
+  readonly namespaces: ReadonlyMap<string, Labels>;
+}
+
+export interface Sources {
+  /** Of all three kinds. */
+  readonly filenames: readonly string[];
+  /** Of TokenPolicies and Namespaces: ApiTokens in there are nobody's question. */
+  readonly policies: readonly string[];
+  readonly namespaces: readonly string[];
+}
+
+/** @throws Failure with a line for each TokenPolicy or Namespace that is not one, or is there twice */
+export async function declaredIn({ filenames, policies, namespaces }: Sources): Promise<Declared> {
+  const shelf = new Shelf();
+  const seen = new Set<string>();
+  for await (const found of documentsIn(filenames, seen)) shelf.put(found, true);
+  for await (const found of documentsIn([...policies, ...namespaces], seen)) shelf.put(found, false);
+  return shelf.declared();
+}
+
+interface Item extends Omit<Found, 'value'> {
+  readonly value: Record<string, unknown>;
+}
+
+class Shelf {
+  readonly #tokens: DeclaredToken[] = [];
+  readonly #policies = new Map<string, { manifest: TokenPolicyManifest; place: Place }>();
+  readonly #namespaces = new Map<string, { labels: Labels; place: Place }>();
+  readonly #wrong: string[] = [];
+
+  put(found: Found, isJudged: boolean): void {
+    for (const item of itemsOf(found)) {
+      const { apiVersion, kind } = item.value;
+      const group = String(apiVersion).split('/')[0];
+      if (group === GROUP && kind === API_TOKEN_KIND) {
+        if (isJudged) this.#tokens.push(declaredToken(item));
+      } else if (group === GROUP && kind === TOKEN_POLICY_KIND) this.#putPolicy(item);
+      else if (apiVersion === 'v1' && kind === 'Namespace') this.#putNamespace(item);
+    }
+  }
+
+  declared(): Declared {
+    if (this.#wrong.length > 0) throw new Failure(this.#wrong.join('\n'));
+    return {
+      tokens: this.#tokens,
+      policies: [...this.#policies.values()].map(({ manifest }) => manifest),
+      namespaces: new Map([...this.#namespaces].map(([name, { labels }]) => [name, labels])),
+    };
+  }
+
+  #putPolicy(item: Item): void {
+    const metadata = metadataOf(item.value);
+    const problems = [...metadata.problems, ...tokenPolicyProblems(item.value)];
+    if (this.#isSound(item, TOKEN_POLICY_KIND, metadata.name, problems, this.#policies))
+      this.#policies.set(metadata.name, { manifest: policyManifest(metadata, item.value), place: item.place });
+  }
+
+  #putNamespace(item: Item): void {
+    const { name, labels = {}, problems } = metadataOf(item.value);
+    if (this.#isSound(item, 'Namespace', name, problems, this.#namespaces))
+      this.#namespaces.set(name, { labels, place: item.place });
+  }
+
+  #isSound(
+    { place, lineOf }: Item,
+    kind: string,
+    name: string,
+    problems: readonly SchemaProblem[],
+    known: ReadonlyMap<string, { place: Place }>,
+  ): boolean {
+    const other = known.get(name)?.place;
+    for (const problem of problems.slice(0, PROBLEMS_MAX))
+      this.#wrong.push(
+        `${placeText({ ...place, line: lineOf(problem.path) })}: ${kind} ${name}: ${sentenceOf(problem)}.`,
+      );
+    if (other !== undefined)
+      this.#wrong.push(`${placeText(place)}: ${kind} ${name} is at ${placeText(other)} too: keep one.`);
+    return problems.length === 0 && other === undefined;
+  }
+}
+
+/** Of one manifest: who mends them sees the rest. */
+const PROBLEMS_MAX = 10;
+
+/** The document, or what stands in it where it is a list, as kubectl prints it. */
+function* itemsOf({ value, place, lineOf }: Found): Generator<Item> {
+  if (!isObject(value)) return;
+  const { apiVersion, kind, items } = value;
+  if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) {
+    yield { value, place, lineOf };
+    return;
+  }
+  for (const [at, item] of items.entries()) {
+    if (!isObject(item)) continue;
+    const path = ['items', String(at)];
+    const found = {
+      // a list of one kind may leave it out of its items
+      value: { apiVersion, kind: kind.slice(0, -'List'.length), ...item },
+      place: { ...place, line: lineOf(path) },
+      lineOf: (inside: readonly string[]) => lineOf([...path, ...inside]),
+    };
+    yield* itemsOf(found);
+  }
+}
+
+function declaredToken({ value, place, lineOf }: Item): DeclaredToken {
+  const { problems: wrong, ...metadata } = metadataOf(value);
+  const problems = [...wrong, ...apiTokenProblems(value)];
+  return {
+    namespace: metadata.namespace,
+    name: metadata.name,
+    place,
+    token: problems.length > 0 ? undefined : { metadata, spec: (value as unknown as ApiTokenManifest).spec },
+    problems: problems
+      .slice(0, PROBLEMS_MAX)
+      .map((problem) => ({ line: lineOf(problem.path), message: sentenceOf(problem) })),
+  };
+}
+
+/** @param value without problems */
+export function policyManifest(metadata: Metadata, value: Record<string, unknown>): TokenPolicyManifest {
+  const { spec } = value as unknown as TokenPolicyManifest;
+  return { apiVersion: API_VERSION, kind: TOKEN_POLICY_KIND, metadata: { name: metadata.name }, spec };
+}
+
+/** "spec.ttl is missing" */
+export function sentenceOf({ path, problem }: SchemaProblem): string {
+  return [path.join('.'), problem].filter(Boolean).join(' ');
+}
+
+type Metadata = ApiTokenManifest['metadata'] & { creationTimestamp?: string };
+
+/** The schema leaves it to the API server. */
+export function metadataOf({ metadata }: Record<string, unknown>): Metadata & { problems: SchemaProblem[] } {
+  const problems: SchemaProblem[] = [];
+  const from = isObject(metadata) ? metadata : {};
+  const text = (key: string): string | undefined => {
+    const value = from[key] ?? undefined;
+    if (value === undefined || typeof value === 'string') return value;
+    problems.push({ path: ['metadata', key], problem: 'must be string' });
+    return undefined;
+  };
+  const texts = (key: string): Labels | undefined => {
+    const value = from[key] ?? undefined;
+    if (value === undefined) return undefined;
+    const isFine = isObject(value) && Object.values(value).every((one) => typeof one === 'string');
+    if (isFine) return value as Labels;
+    problems.push({ path: ['metadata', key], problem: 'must have strings only: write "true" and not true' });
+    return undefined;
+  };
+  const [name, namespace, creationTimestamp] = [text('name'), text('namespace'), text('creationTimestamp')];
+  const [labels, annotations] = [texts('labels'), texts('annotations')];
+  if (!name && problems.length === 0) problems.push({ path: ['metadata', 'name'], problem: 'is missing' });
+  return {
+    name: name || '<no name>',
+    ...(namespace && { namespace }),
+    ...(creationTimestamp && { creationTimestamp }),
+    ...(labels && { labels }),
+    ...(annotations && { annotations }),
+    problems,
+  };
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
