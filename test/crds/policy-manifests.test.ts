@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cluster } from '../e2e/cluster.ts';
-import { API, ApiServer, asShown, installApi, sentences, until } from './api-server.ts';
+import { API, ApiServer, asShown, installApi, sentences } from './api-server.ts';
 import { BAD, GOOD, LEAST } from './policy-tables.ts';
 
 // a policy is the cluster's: nothing is kept
@@ -19,7 +19,6 @@ const manifest = (patch: object) => ({
 beforeAll(async () => {
   admin = await ApiServer.open(cluster().kubeconfig);
   await installApi(admin);
-  await until('TokenPolicies are served', async () => (await admin.get(`${API}/tokenpolicies`)).status === 200);
   const wrong = await admin.create(policies, manifest({ allow: { environments: ['NO'] } }));
   showsValues = wrong.body.message.includes('"NO"');
 });
