@@ -37,6 +37,8 @@ export interface OperatorConfig {
   leaseName: string;
   leaseDurationSeconds: number;
   maxConcurrentRollouts: number;
+  /** What holds in a namespace that no TokenPolicy in mode Enforce matches. */
+  defaultPolicy: 'Deny' | 'Allow';
   metricsBindAddress: BindAddress;
   auditLog: AuditLogTarget;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -59,6 +61,7 @@ const FLAGS = {
   'lease-name': withDefault('NAME', objectName, 'tokenwright-operator', 'Name of that Lease.'),
   'lease-duration': withDefault('DURATION', duration(2, 3600), '15s', 'How long a leader that is silent is waited for, and how long a minted value that nobody delivers. 2s to 1h.'),
   'max-concurrent-rollouts': withDefault('N', wholeNumber(1, 10_000), '10', 'Workloads restarted at the same time in the whole cluster, 1 to 10000.'),
+  'default-policy': withDefault('WHAT', oneOf(['Deny', 'Allow']), 'Deny', 'What holds in a namespace that no TokenPolicy in mode Enforce matches: Deny or Allow.'),
   'metrics-bind-address': withDefault('HOST:PORT', hostAndPort, ':8080', '/metrics, /healthz and /readyz. Without a host on all interfaces; port 0 takes a free one.'),
   'audit-log': withDefault('TARGET', auditTarget, '-', 'Audit records: - (stdout), fd:N (an inherited file descriptor) or a file. Only a file is read back after a restart.'),
   'log-level': withDefault('LEVEL', oneOf(['debug', 'info', 'warn', 'error']), 'info', 'debug, info, warn or error. The log goes to stderr.'),
@@ -103,6 +106,7 @@ function configOf(flags: Values<typeof FLAGS>, namespace: string): OperatorConfi
     leaseName: flags['lease-name'],
     leaseDurationSeconds: flags['lease-duration'],
     maxConcurrentRollouts: flags['max-concurrent-rollouts'],
+    defaultPolicy: flags['default-policy'],
     metricsBindAddress: flags['metrics-bind-address'],
     auditLog: flags['audit-log'],
     logLevel: flags['log-level'],

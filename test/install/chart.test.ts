@@ -62,9 +62,17 @@ describe('the chart', () => {
     expect(code).toBe(0);
   });
 
-  test('installs the objects that deploy/ does', () => {
-    // by kustomize the namespace is an object, by helm it is given
-    expect(names(rendered)).toEqual(names(kustomized).filter((name) => name !== 'Namespace/tokenwright-system'));
+  test('installs the objects that deploy/ does, and the baseline policy besides', () => {
+    // by kustomize the namespace is an object, by helm it is given; and kubectl applies no object together with its kind
+    const both = names(kustomized).filter((name) => name !== 'Namespace/tokenwright-system');
+    expect(names(rendered)).toEqual([...both, 'TokenPolicy/baseline'].sort());
+  });
+
+  test('begins with the baseline policy of the examples', async () => {
+    const [example] = readManifests(await readFile(join(root, 'deploy/examples/policies/baseline.yaml'), 'utf8'));
+    const { spec, metadata } = rendered.find(({ kind }) => kind === 'TokenPolicy') ?? {};
+    expect({ name: metadata?.name, spec }).toEqual({ name: example?.metadata.name, spec: example?.spec });
+    expect(metadata?.annotations).toEqual({ 'helm.sh/hook': 'post-install,post-upgrade' });
   });
 
   test('installs each of them as deploy/ does', () => {
@@ -178,6 +186,7 @@ describe('the chart', () => {
   });
 
   test.each([
+    ['baselinePolicy.create=false', /^TokenPolicy\//],
     ['crds.install=false', /^CustomResourceDefinition\//],
     ['admission.install=false', /^ValidatingAdmissionPolicy/],
     ['rbac.aggregate=false', /-(view|edit|admin)$/],
@@ -298,6 +307,7 @@ test('no rule of the RBAC says everything, and nobody writes a status but the op
     ['apitokens/status', [ours('operator')]],
     ['tokenrevocations/status', [ours('operator'), ours('verifier')]],
     ['clustertokenrevocations/status', [ours('operator-global'), ours('verifier')]],
+    ['tokenpolicies/status', [ours('operator-global')]],
   ]);
   const aggregated = new Map([
     [ours('view'), ['apitokens', 'tokenrevocations']],

@@ -189,9 +189,20 @@ describe('helm', () => {
     expect(await notes('verifiers.production.tls.secretName=x')).toContain(
       'production: https://tokenwright-verifier-production.tokenwright-system.svc:8443',
     );
-    const bold = await notes('admission.install=false', 'crds.keep=false', 'operator.watchNamespaces={support}');
-    for (const part of ['WARNING: admission.install is false', 'WARNING: crds.keep is false', 'namespace: support'])
+    const bold = await notes(
+      'admission.install=false',
+      'crds.keep=false',
+      'operator.watchNamespaces={support}',
+      'operator.defaultPolicy=Allow',
+    );
+    for (const part of [
+      'WARNING: admission.install is false',
+      'WARNING: crds.keep is false',
+      'WARNING: operator.defaultPolicy is Allow',
+      'namespace: support',
+    ])
       expect(bold).toContain(part);
+    expect(await notes('baselinePolicy.create=false')).toContain('deploy/examples/policies/baseline.yaml');
   });
 
   test('installs the chart into a namespace where only restricted pods run', async () => {
@@ -612,6 +623,7 @@ describe('uninstalled by helm', () => {
     await helm('uninstall', 'tokenwright', ...waited);
     expect(await exists('apitoken/summarizer', '-n', 'support')).toBe(true);
     expect(await exists('secret/summarizer-token', '-n', 'support')).toBe(true);
+    expect(await exists('tokenpolicy/baseline')).toBe(true);
     const kinds = 'validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,clusterrolebindings';
     const left = await kubectl('get', kinds, '-o', 'name');
     expect(left).not.toContain('tokenwright');
@@ -620,8 +632,10 @@ describe('uninstalled by helm', () => {
     );
   });
 
-  test('takes up its CRDs again when it is installed again', async () => {
+  test('takes up its CRDs again when it is installed again, and leaves the policy as it was edited', async () => {
+    await kubectl('patch', 'tokenpolicy/baseline', '--type=merge', '--patch={"spec":{"bounds":{"ttl":{"max":"1h"}}}}');
     await helm('install', 'tokenwright', chart, ...waited, ...settings);
+    expect((await get<Manifest>('tokenpolicy/baseline')).spec).toMatchObject({ bounds: { ttl: { max: '1h' } } });
     await helm('uninstall', 'tokenwright', ...waited);
     expect(await exists('apitoken/summarizer', '-n', 'support')).toBe(true);
   });
