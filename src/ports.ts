@@ -239,6 +239,8 @@ export interface Metrics {
   restarted(kind: string): void;
   /** Replaces what was said of this ApiToken before; undefined forgets it. */
   token(key: string, facts: TokenFacts | undefined): void;
+  /** Replaces what was counted of this TokenPolicy before; undefined forgets it. */
+  policy(name: string, counts: { tokens: number; violating: number } | undefined): void;
 }
 
 /** Epoch seconds. */

@@ -9,7 +9,6 @@ export const REASONS = {
   Retired: 'A Previous version is refused from now on, in the normal course.',
   Settled: 'Every reader of the Secret has the Current version, so Previous was retired before its time.',
   OverlapEnded: 'The overlap is over, so Previous was retired.',
-  Compliant: 'Policies allow the grant.',
 
   // ---- why a version was minted
   Scheduled: 'The cron schedule was due.',
@@ -30,6 +29,17 @@ export const REASONS = {
   Blocked: 'A revocation with "afterwards: Block" stands: nothing is minted, and the Secret was removed.',
   Deleting: 'The ApiToken is being deleted.',
   NamespaceTerminating: 'The namespace is being deleted; nothing is minted in it.',
+
+  // ---- what the policies say
+  PolicySatisfied: 'The TokenPolicies allow what the spec asks for.',
+  PolicyViolated: 'A TokenPolicy forbids what the spec asks for; nothing is minted.',
+  PolicyBroken: 'A TokenPolicy that matches the namespace, or may, cannot be evaluated; nothing is minted.',
+  NoPolicy: 'No TokenPolicy in mode Enforce matches the namespace; nothing is minted.',
+  RotationForbidden: 'A version is due that the TokenPolicies do not allow: the one that stands ends at its expiry.',
+
+  // ---- a policy
+  PolicyCompiled: 'Every part of the TokenPolicy can be evaluated.',
+  InvalidPolicy: 'A part of the TokenPolicy cannot be evaluated: it allows no mint until it is mended.',
 
   // ---- needs a person
   SecretConflict: 'A Secret of that name exists that is not controlled by this ApiToken; it is never touched.',

@@ -19,6 +19,7 @@ import { reconcile } from '../reconcile/apitoken/reconcile.ts';
 import { RolloutBudget } from '../reconcile/apitoken/rollout-budget.ts';
 import { ValueMemory } from '../reconcile/apitoken/value-memory.ts';
 import { SealKeys } from '../reconcile/seal-keys/seal-keys.ts';
+import { type PolicyDeps, reconcilePolicy, STATUS_INTERVAL } from '../reconcile/tokenpolicy/reconcile.ts';
 import { type RevocationDeps, reconcileRevocation } from '../reconcile/tokenrevocation/reconcile.ts';
 import { KubeEventRecorder } from '../telemetry/events.ts';
 import { PrometheusMetrics } from '../telemetry/metrics.ts';
@@ -28,8 +29,10 @@ import { Watches } from './watches.ts';
 
 const CONTROLLER = 'apitoken';
 const REVOCATIONS = 'tokenrevocation';
+const POLICIES = 'tokenpolicy';
 /** There are few of them, and none may wait for a broad one. */
 const REVOCATION_WORKERS = 4;
+const POLICY_WORKERS = 2;
 /** Seal keys are looked at twice a minute. */
 const SEAL_KEY_REFRESH_MS = 30_000;
 
@@ -75,6 +78,8 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
   try {
     const address = await server.listen();
     log.info({ address: address.address, port: address.port, version }, 'serving metrics');
+    if (config.defaultPolicy === 'Allow')
+      log.warn({}, '--default-policy=Allow: tokens are minted in namespaces that no TokenPolicy governs');
     sealKeys = await SealKeys.load({ client, namespace: config.namespace, clock });
     watches.start();
     await watches.whenSynced(stop);
@@ -92,6 +97,10 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         workloads: watches.workloads,
         revocations: watches.orders,
         hurry,
+        policies: {
+          judge: (token, now) => watches.policyBook.judge(token, { now, defaultPolicy: config.defaultPolicy }),
+          forget: (key) => watches.policyBook.forget(key),
+        },
         isNamespaceTerminating: (namespace) => watches.isNamespaceTerminating(namespace),
         issuer: issuers.opaque({ random: { bytes: (length) => randomBytes(length) } }),
         values: new ValueMemory(),
@@ -138,10 +147,37 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         metrics,
         concurrency: REVOCATION_WORKERS,
       });
+      const policies = new WorkQueue({ controller: POLICIES, clock, metrics });
+      const policyDeps: PolicyDeps = {
+        client,
+        policies: watches.policies,
+        book: watches.policyBook,
+        written: new Map(),
+        metrics,
+        log,
+        clock,
+      };
+      const policyWorkers = new Workers({
+        controller: POLICIES,
+        queue: policies,
+        reconcile: (name) => reconcilePolicy(policyDeps, name),
+        log,
+        metrics,
+        concurrency: POLICY_WORKERS,
+      });
       const deadlineMs = config.shutdownTimeoutSeconds * 1000;
       await Promise.all([
         control(watches, deps, keys, queue, workers, signal, deadlineMs),
-        controlRevocations(watches, revocations, revocationWorkers, hurry, signal, deadlineMs),
+        controlBeside(revocations, revocationWorkers, signal, deadlineMs, (add) => {
+          for (const key of watches.revocationKeys()) add(key);
+          return [watches.onRevocationDue(add), watches.orders.listen({ tokenDue: hurry, carriedOut: add })];
+        }),
+        controlBeside(policies, policyWorkers, signal, deadlineMs, (add) => {
+          for (const name of watches.policyNames()) add(name);
+          const tokensDue = watches.tellNamespaces.bind(watches);
+          const countsChanged = (name: string) => policies.addAfter(name, STATUS_INTERVAL);
+          return [watches.onPolicyDue(add), watches.policyBook.listen({ tokensDue, countsChanged })];
+        }),
       ]);
     };
     if (!config.leaderElect) {
@@ -198,17 +234,15 @@ async function control(
   if (!drained) deps.log.warn({ deadlineMs }, 'stopped with work unfinished');
 }
 
-async function controlRevocations(
-  watches: Watches,
+/** The same for what stands beside the ApiTokens. `begin` subscribes to what is due, and returns how to end that. */
+async function controlBeside(
   queue: WorkQueue,
   workers: Workers,
-  hurry: (key: string, order: string) => void,
   signal: AbortSignal,
   deadlineMs: number,
+  begin: (add: (key: string) => void) => (() => void)[],
 ): Promise<void> {
-  const add = (key: string) => queue.add(key);
-  const ends = [watches.onRevocationDue(add), watches.orders.listen({ tokenDue: hurry, carriedOut: add })];
-  for (const key of watches.revocationKeys()) add(key);
+  const ends = begin((key) => queue.add(key));
   workers.start();
   await fired(signal);
   for (const end of ends) end();

@@ -1,6 +1,8 @@
 /** What the operator watches, and which ApiToken each change concerns. */
+import { isDeepStrictEqual } from 'node:util';
 import { API_TOKENS } from '../api/apitoken.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '../api/names.ts';
+import { TOKEN_POLICIES, type TokenPolicy } from '../api/token-policy.ts';
 import {
   CLUSTER_TOKEN_REVOCATIONS,
   type ClusterTokenRevocation,
@@ -15,6 +17,7 @@ import type { KubeObject, Logger, Metrics } from '../ports.ts';
 import type { ApiTokenDeps } from '../reconcile/apitoken/deps.ts';
 import { SECRETS, type Secret } from '../reconcile/apitoken/secret.ts';
 import { type CachedWorkload, cached, WORKLOADS, WorkloadIndex } from '../reconcile/apitoken/workloads.ts';
+import { PolicyBook } from '../reconcile/tokenpolicy/policy-book.ts';
 import { type KnownToken, OrderBook } from '../reconcile/tokenrevocation/order-book.ts';
 import { NAMESPACES, type Namespaces } from '../reconcile/tokenrevocation/proof.ts';
 import { keyOf as keyOfRevocation } from '../reconcile/tokenrevocation/target.ts';
@@ -40,20 +43,28 @@ export interface WatchesOptions {
 export class Watches {
   readonly workloads = new WorkloadIndex();
   readonly orders: OrderBook;
+  readonly policyBook: PolicyBook;
   readonly #tokens: Scoped<CachedToken>;
   readonly #secrets: Scoped<Secret>;
   readonly #revocations: Scoped<TokenRevocation>;
   readonly #clusterRevocations: Reflector<ClusterTokenRevocation>;
+  readonly #policies: Reflector<TokenPolicy>;
   readonly #namespaces: Reflector<KubeObject>;
   readonly #all: readonly Watching[];
   readonly #bySecret = new Map<string, Set<string>>();
   #due: ((key: string) => void) | undefined;
   #revocationDue: ((key: string) => void) | undefined;
+  #policyDue: ((name: string) => void) | undefined;
 
   constructor(options: WatchesOptions) {
     const { client, log, metrics, namespaces } = options;
     const common = { client, log, metrics };
     this.orders = new OrderBook({ tokens: () => this.#knownTokens(), namespaces: this.namespaces });
+    this.policyBook = new PolicyBook({
+      namespaces: this.namespaces,
+      governed: namespaces,
+      tokenKeys: () => this.tokenKeys(),
+    });
     this.#tokens = new Scoped(namespaces, (scope) =>
       new Reflector({ ...common, ...scope, ...held(API_TOKENS, cachedToken) }).onChange((change, token, old) => {
         if (old) this.#unindex(old);
@@ -99,13 +110,23 @@ export class Watches {
       type: NAMESPACES,
       metadataOnly: true,
       transform: onlyLabels,
-    }).onChange((_change, { metadata }) => this.orders.namespaceChanged(metadata.name));
+    }).onChange((change, { metadata }, old) => {
+      this.orders.namespaceChanged(metadata.name);
+      const isAsBefore = change === 'updated' && isDeepStrictEqual(metadata.labels, old?.metadata.labels);
+      if (!isAsBefore) this.policyBook.namespaceChanged(metadata.name);
+    });
+    this.#policies = new Reflector<TokenPolicy>({ ...common, type: TOKEN_POLICIES }).onChange((change, policy) => {
+      if (change === 'deleted') this.policyBook.remove(policy);
+      else this.policyBook.put(policy);
+      this.#policyDue?.(policy.metadata.name);
+    });
     this.#all = [
       ...this.#tokens.reflectors,
       ...this.#secrets.reflectors,
       ...workloads,
       ...this.#revocations.reflectors,
       this.#clusterRevocations,
+      this.#policies,
       this.#namespaces,
     ];
   }
@@ -142,6 +163,10 @@ export class Watches {
         if (held) this.orders.put(held);
       },
     };
+  }
+
+  get policies(): { get(name: string): TokenPolicy | undefined; observe(policy: TokenPolicy): void } {
+    return this.#policies;
   }
 
   get namespaces(): Namespaces {
@@ -181,6 +206,10 @@ export class Watches {
     for (const revocation of this.#clusterRevocations.list()) yield keyOfRevocation(revocation);
   }
 
+  *policyNames(): IterableIterator<string> {
+    for (const { metadata } of this.#policies.list()) yield metadata.name;
+  }
+
   /** Rollouts that status says are under way: a restarted operator counts those of its predecessor. */
   rollingOut(each: (key: string, workloads: readonly string[]) => void): void {
     for (const token of this.#tokens.list()) each(keyOf(token), token.rollingOut);
@@ -204,6 +233,19 @@ export class Watches {
     return () => {
       this.#revocationDue = undefined;
     };
+  }
+
+  /** One listener at a time. Returns how to end it. */
+  onPolicyDue(listener: (name: string) => void): () => void {
+    this.#policyDue = listener;
+    return () => {
+      this.#policyDue = undefined;
+    };
+  }
+
+  /** Has every ApiToken of these namespaces looked at again. */
+  tellNamespaces(isConcerned: (namespace: string) => boolean): void {
+    for (const token of this.#tokens.list()) if (isConcerned(token.metadata.namespace ?? '')) this.#tell(keyOf(token));
   }
 
   #tell(key: string): void {

@@ -19,6 +19,8 @@ export interface MetricsOptions {
 }
 
 const DEFAULT_TOKEN_LIMIT = 10_000;
+/** TokenPolicies with series of their own. */
+const POLICY_LIMIT = 1000;
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const WAITING_SECONDS = [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
@@ -44,6 +46,8 @@ export class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
   readonly #client = new ClientMetrics(this.#registry);
   readonly #tokens: TokenSeries;
+
+  readonly #policies = new Set<string>();
 
   readonly #controllers = new Label({ limit: 16 });
   readonly #reasons = new Label({ known: [...Object.keys(REASONS), ...KUBE_REASONS] });
@@ -89,6 +93,8 @@ export class PrometheusMetrics implements Metrics {
     'Workloads restarted to take up a new version, by kind.',
     'kind',
   );
+  readonly #policyTokens = this.#gauge('policy_tokens', 'ApiTokens that a TokenPolicy governs.', 'policy');
+  readonly #policyViolations = this.#gauge('policy_violations', 'ApiTokens that violate a TokenPolicy.', 'policy');
 
   constructor(options: MetricsOptions) {
     this.#tokens = new TokenSeries(options.tokenLimit ?? DEFAULT_TOKEN_LIMIT);
@@ -172,6 +178,18 @@ export class PrometheusMetrics implements Metrics {
 
   token(key: string, facts: TokenFacts | undefined): void {
     this.#tokens.set(key, facts);
+  }
+
+  policy(policy: string, counts: { tokens: number; violating: number } | undefined): void {
+    if (counts === undefined) {
+      this.#policies.delete(policy);
+      this.#policyTokens.remove({ policy });
+      this.#policyViolations.remove({ policy });
+    } else if (this.#policies.has(policy) || this.#policies.size < POLICY_LIMIT) {
+      this.#policies.add(policy);
+      this.#policyTokens.set({ policy }, counts.tokens);
+      this.#policyViolations.set({ policy }, counts.violating);
+    }
   }
 
   #registerTotals(): void {

@@ -137,12 +137,13 @@ describe.concurrent('an ApiToken', () => {
     const onItsWay = seen.find((token) => token.status?.versions?.[0]?.state === 'Next');
     const types = (token = onItsWay) =>
       token?.status?.conditions?.map(({ type, status }) => `${type}=${status}`).sort();
-    expect(types()).toEqual(['Ready=False', 'Reconciling=True', 'RolledOut=False']);
-    expect(types(seen.at(-1))).toEqual(['Ready=True', 'RolledOut=True']);
+    expect(types()).toEqual(['Compliant=True', 'Ready=False', 'Reconciling=True', 'RolledOut=False']);
+    expect(types(seen.at(-1))).toEqual(['Compliant=True', 'Ready=True', 'RolledOut=True']);
     const conditions = common.token('kstatus')?.status?.conditions ?? [];
-    expect(conditions.map(({ observedGeneration }) => observedGeneration)).toEqual([1, 1]);
+    expect(conditions.map(({ observedGeneration }) => observedGeneration)).toEqual([1, 1, 1]);
     expect(conditions.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
       'Ready Issued',
+      'Compliant PolicySatisfied',
       'RolledOut NoConsumers',
     ]);
   });

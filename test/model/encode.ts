@@ -39,10 +39,13 @@ export const PENDING_ORDER = 1;
 /** The ApiToken has carried it out, and no verifier holds it any more. */
 export const SEALED_ORDER = 2;
 
-/** The process that moved last, from 1; kept where preemptions are bounded. */
-export const LAST_MOVED = 17;
+/** 1 while a policy forbids what the spec asks for. */
+export const FORBIDDEN = 17;
 
-export const BUDGETS = 18;
+/** The process that moved last, from 1; kept where preemptions are bounded. */
+export const LAST_MOVED = 18;
+
+export const BUDGETS = 19;
 export const FAULTS = [
   'crash',
   'lostReply',
@@ -63,6 +66,7 @@ export const FAULTS = [
   'newKey',
   'loseKey',
   'revoke',
+  'changePolicy',
   'preempt',
 ] as const;
 export type Fault = (typeof FAULTS)[number];

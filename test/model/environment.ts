@@ -15,6 +15,7 @@ import {
   FLIGHT_PENDING,
   FLIGHT_PLAN,
   FLIGHT_SIZE,
+  FORBIDDEN,
   flightAt,
   HARMED,
   HIGHEST,
@@ -67,6 +68,7 @@ export const USER_EVENTS = [
   'newKey',
   'loseKey',
   'revoke',
+  'changePolicy',
 ] as const satisfies readonly Fault[];
 export const WORKLOAD_EVENTS = ['wipe', 'evict'] as const satisfies readonly Fault[];
 
@@ -213,6 +215,9 @@ function actOnToken(model: Model, state: State, event: Fault): boolean {
     case 'revoke':
       if ((state[ORDER] ?? 0) > 0) return false;
       state[ORDER] = PENDING_ORDER;
+      return true;
+    case 'changePolicy':
+      state[FORBIDDEN] = 1 - (state[FORBIDDEN] ?? 0);
       return true;
     case 'newKey':
       state[KEY] = 1 - (state[KEY] ?? 0);

@@ -12,6 +12,7 @@ export interface Mutant {
 }
 
 const { decide, promote, addNext } = PROTOCOL;
+const ALLOWED = { allows: true, reason: 'PolicySatisfied', message: 'allowed' } as const;
 
 const previousOf = (seen: Seen) => seen.status.versions.filter((v) => v.state === 'Previous').map((v) => v.version);
 
@@ -199,6 +200,31 @@ const MUTATIONS: readonly (Omit<Mutant, 'rules'> & { rules: Partial<Rules> })[] 
       }),
     },
     breaks: /^I8/,
+  },
+  {
+    name: 'a version is minted although a policy forbids it',
+    scenario: 'policies forbid and allow',
+    rules: {
+      decide: (seen, now, tuning) => {
+        const { compliance } = seen;
+        const orphan = seen.status.versions.some((v) => v.state === 'Next');
+        // mends what looks unfinished
+        return decide({ ...seen, compliance: orphan ? ALLOWED : compliance }, now, tuning);
+      },
+    },
+    breaks: /^I4: .* forbids/,
+  },
+  {
+    name: 'a policy that forbids ends a rotation half-way',
+    scenario: 'policies forbid and allow',
+    rules: {
+      decide: (seen, now, tuning) => {
+        const action = decide(seen, now, tuning);
+        const isFinishing = action.do === 'writeSecret' || action.do === 'promote';
+        return isFinishing && !seen.compliance.allows ? { do: 'wait', standstill: { why: 'Forbidden' } } : action;
+      },
+    },
+    breaks: /^I8: at rest version \d+ is half-way/,
   },
   {
     name: 'restarts without the workload resourceVersion',

@@ -1,4 +1,5 @@
 /** What one look shows, and what `decide` makes of it: the same observations as src/reconcile/apitoken/observe.ts. */
+import type { Compliance } from '../../src/domain/lifecycle/compliance.ts';
 import type { Action } from '../../src/domain/lifecycle/decide.ts';
 import { describe, operationOf } from '../../src/domain/lifecycle/describe.ts';
 import { withoutPast } from '../../src/domain/lifecycle/orders.ts';
@@ -15,6 +16,7 @@ import type { Digest } from '../../src/domain/value.ts';
 import {
   CONSUMERS,
   CONSUMERS_BEFORE,
+  FORBIDDEN,
   HELD,
   HELD_MAX,
   KEY,
@@ -61,7 +63,8 @@ export function planOf(model: Model, state: State, base: number, listing: Listin
   }
   const read = tokenNumber * 65536 + secretNumber;
   const order = state[ORDER] ?? 0;
-  const rest = ((((pods * 65536 + heldVersions) * 64 + now) * 2 + live) * 2 + (key & 1)) * 4 + order;
+  const forbidden = state[FORBIDDEN] ?? 0;
+  const rest = (((((pods * 65536 + heldVersions) * 64 + now) * 2 + live) * 2 + (key & 1)) * 4 + order) * 2 + forbidden;
   const misses = listing === 'withoutLatecomers' || (live === 1 && !model.rules.listLive);
   const others = listed === pods && !misses ? rest : `${rest}/${listed}/${misses}`;
   let byRest = model.decided.get(read);
@@ -82,6 +85,7 @@ export function planOf(model: Model, state: State, base: number, listing: Listin
     now,
     key,
     order,
+    isForbidden: forbidden === 1,
   };
   const plan = model.plans.of(makePlan(model, look));
   byRest.set(others, plan);
@@ -97,6 +101,7 @@ interface Look {
   now: number;
   key: number;
   order: number;
+  isForbidden: boolean;
 }
 
 const digestOfVersion = (uid: number, version: number) => DIGESTS[digestOf(uid, version)] as Digest;
@@ -106,6 +111,9 @@ function asCached(model: Model, listed: number, pods: number): Workload[] {
   const now = model.consumers.get(pods);
   return model.consumers.get(listed).map((workload, i) => ({ ...workload, pods: now[i]?.pods ?? [] }));
 }
+
+const ALLOWS: Compliance = { allows: true, reason: 'PolicySatisfied', message: 'allowed' };
+const FORBIDS: Compliance = { allows: false, reason: 'PolicyViolated', message: 'forbidden' };
 
 function seenOf(model: Model, look: Look): Seen {
   const { token, secret } = look;
@@ -117,6 +125,7 @@ function seenOf(model: Model, look: Look): Seen {
     orders: look.order === PENDING_ORDER ? [REVOCATION] : [],
     pastOrders: new Set(look.order === SEALED_ORDER ? [REVOCATION.uid] : []),
     spec: { ok: true, spec: model.specOf(token) },
+    compliance: look.isForbidden ? FORBIDS : ALLOWS,
     status: token.status,
     sealState: sealStateOf(look),
     secret: secretSeen(model, token, secret),
@@ -262,6 +271,7 @@ function atRest(seen: Seen, look: Look, action: Extract<Action, { do: 'wait' }>)
       uid: seen.uid,
       generation: seen.generation,
       spec: seen.spec,
+      compliance: seen.compliance,
       status: seen.status,
       secret: seen.secret,
       ...standstill,
@@ -286,7 +296,8 @@ function statusWrite(
   more: { secret?: SecretSeen; reseal?: boolean },
 ): StatusWrite {
   const status = { ...withoutPast(bare, seen.pastOrders), observedGeneration: seen.generation };
-  const described = { uid: seen.uid, generation: seen.generation, spec: seen.spec, status };
+  const { uid, generation, spec, compliance } = seen;
+  const described = { uid, generation, spec, compliance, status };
   const report = JSON.stringify(describe({ ...described, secret: more.secret ?? seen.secret }, now).conditions);
   const sealed = (s: Seen['status']) =>
     JSON.stringify([s.lastVersion, s.revokedThroughVersion, s.handledRevocations, s.versions]);

@@ -16,6 +16,7 @@ import {
   FLIGHT_FLAGS,
   FLIGHT_PENDING,
   FLIGHT_PLAN,
+  FORBIDDEN,
   FRESH_SECRET,
   FRESH_TOKEN,
   FRESH_WORKLOAD,
@@ -173,6 +174,7 @@ function think(model: Model, state: State, base: number, listing: Listing): bool
   settleAudit(model, state, model.tokenAt(state, base + READ_TOKEN), base);
   const number = planOf(model, state, base, listing);
   const plan = model.plans.get(number);
+  if (plan.do === 'mint' && state[FORBIDDEN] === 1) model.breaks('I4: a version is to be minted that a policy forbids');
   if (plan.do === 'rest') {
     model.rested = plan.until;
     startOver(state, base);

@@ -4,10 +4,14 @@ import {
   CONSUMERS,
   FLIGHT_COUNT,
   FLIGHT_PLAN,
+  FORBIDDEN,
   flightAt,
+  HELD,
+  HELD_MAX,
   NOW,
   ORDER,
   PENDING_ORDER,
+  processAt,
   SECRET,
   type State,
   TOKEN,
@@ -32,20 +36,36 @@ export interface Rest {
   told: string[];
 }
 
-/** Without faults from here on: each operator acts until it rests, then pods, then time. Says in `model.violation` what breaks. */
+/** Without faults from here on; last of all the policies allow again what they forbid. Says in `model.violation` what breaks. */
 export function quiesce(model: Model, start: State, keepPath = false): Rest {
   const state = model.withoutFaults(start);
   const { lastVersion } = model;
   model.lastVersion = LAST_VERSION;
   const rest: Rest = { state, lastChange: state[NOW] ?? 0, path: [], told: [] };
   const kept = keepPath ? rest : undefined;
+  if (state[FORBIDDEN] === 1) {
+    comeToRest(model, rest, kept);
+    if (!model.violation) checkFinished(model, state);
+    state[FORBIDDEN] = 0;
+    rest.lastChange = state[NOW] ?? 0;
+  }
+  if (!model.violation) comeToRest(model, rest, kept);
+  model.lastVersion = lastVersion;
+  if (!model.violation) checkShape(model, state);
+  return rest;
+}
+
+/** Each operator acts until it rests, then pods, then time. */
+function comeToRest(model: Model, rest: Rest, kept: Rest | undefined): void {
+  const { state } = rest;
+  const begin = state[NOW] ?? 0;
   const calm = restingTime(model);
   let sleepsUntil = 0;
   // who is in the midst of something ends it; only then does everybody look at the same world
   for (let p = 0; p < model.scenario.operators; p++) runUntilRest(model, state, p, kept);
   while (!model.violation && (state[NOW] ?? 0) <= rest.lastChange + calm) {
     const now = state[NOW] ?? 0;
-    if (now > (start[NOW] ?? 0) + calm * 6) model.breaks('I8: it never comes to rest');
+    if (now > begin + calm * 6) model.breaks('I8: it never comes to rest');
     // before anything else happens that could wake them
     if (operatorsAct(model, state, kept)) {
       if (now < sleepsUntil)
@@ -62,9 +82,6 @@ export function quiesce(model: Model, start: State, keepPath = false): Rest {
     tick(model, state);
     checkState(model, state);
   }
-  model.lastVersion = lastVersion;
-  if (!model.violation) checkShape(model, state);
-  return rest;
 }
 
 /** Longer than any of them waits for anything. */
@@ -130,6 +147,26 @@ function note(model: Model, rest: Rest | undefined, before: State, step: number)
   if (!rest) return;
   rest.path.push(before);
   rest.told.push(explain(model, before, step));
+}
+
+/** While a policy forbids mints, what was minted before is finished all the same. */
+function checkFinished(model: Model, state: State): void {
+  const { status } = model.tokenAt(state, TOKEN);
+  const inSecret = model.secretAt(state, SECRET)?.digest ?? 0;
+  for (const { version, state: stage, digest } of status.versions) {
+    if (stage !== 'Next') continue;
+    const isHeld = heldDigests(model, state).some((held) => DIGESTS[held] === digest);
+    if (isHeld || DIGESTS[inSecret] === digest)
+      model.breaks(`I8: at rest version ${version} is half-way, since a policy forbids more`);
+  }
+  if (status.versions.some((v) => v.state === 'Previous') && currentOf(status)?.digest === DIGESTS[inSecret])
+    model.breaks('I8: at rest a Previous is not retired, since a policy forbids more');
+}
+
+function heldDigests(model: Model, state: State): number[] {
+  return Array.from({ length: model.scenario.operators }, (_, p) => processAt(p) + HELD).flatMap((first) =>
+    Array.from(state.subarray(first, first + HELD_MAX), (held) => held >> 1),
+  );
 }
 
 function checkShape(model: Model, state: State): void {

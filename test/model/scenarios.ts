@@ -232,6 +232,19 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...BASE,
+    name: 'policies forbid and allow',
+    start: 'nothing',
+    faults: { changePolicy: 2, crash: 1, delay: 1 },
+    reaches: ['mint Issued', 'mint OrphanedVersion', 'promote', 'restart'],
+  },
+  {
+    ...BASE,
+    name: 'policies forbid and allow while the Secret is altered',
+    faults: { changePolicy: 2, alterToken: 1, deleteSecret: 1 },
+    reaches: ['mint Requested', 'mint SecretAltered', 'mint SecretMissing', ...ROTATION],
+  },
+  {
+    ...BASE,
     name: 'the grant ends',
     start: 'nothing',
     spec: (generation) => ({ ...manual(generation), notAfter: 8 }),

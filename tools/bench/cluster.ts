@@ -24,8 +24,8 @@ export interface Result {
 export interface BenchOptions {
   tokens: number | undefined;
   pairs: number | undefined;
-  /** How long the CPU at rest is measured, in seconds. */
-  restSeconds: number | undefined;
+  /** How long one measure takes. */
+  seconds: number | undefined;
 }
 
 export const IN_FLIGHT = 16;
@@ -70,7 +70,8 @@ export async function withCluster<T>(use: (bench: Bench) => Promise<T>): Promise
       execFileSync('kubectl', ['--kubeconfig', plane.kubeconfig, ...args], { encoding: 'utf8' }).trim();
     kubectl('apply', '-f', join(root, 'deploy/namespace.yaml'));
     kubectl('apply', '-k', join(root, 'crds'));
-    kubectl('wait', '--for=condition=Established', 'crd/apitokens.tokenwright.dev', '--timeout=30s');
+    kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s');
+    kubectl('apply', '-f', join(root, 'deploy/examples/policies/baseline.yaml'));
     kubectl('apply', '-k', join(root, 'deploy/admission'));
     kubectl('apply', '-k', join(root, 'deploy/rbac'));
     const token = kubectl('create', 'token', 'tokenwright-operator', '-n', OPERATOR_NAMESPACE, '--duration=4h');

@@ -1,17 +1,15 @@
 /** Verdicts a second of `/authorize`, against a bare node:http server that answers 200 with the same headers: one core each in turn. */
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { bundle } from '../build/bundle.ts';
 import { startControlPlane } from '../controlplane/control-plane.ts';
 import { type FoundPart, part } from '../parts/part.ts';
 import type { BenchOptions, Result } from './cluster.ts';
+import { CALLER_CORE, MeasuredServer } from './measured-server.ts';
 import { median } from './median.ts';
-import { cpuSecondsOf } from './operator.ts';
 import { writeSealedTokens } from './sealed-tokens.ts';
 
 const run = promisify(execFile);
@@ -23,16 +21,14 @@ const AUDIENCE = 'ai-gateway';
 const TARGET = `/authorize?audience=${AUDIENCE}&scope=chat:write`;
 /** Distinct tokens that callers present. */
 const CALLERS = 1000;
-const SECONDS = 6;
 const CONNECTIONS = 64;
-/** The server has one core to itself, the caller and the control plane the other. */
-const SERVER_CORE = '0';
-const CALLER_CORE = '1';
+const READY = /"port":(\d+).*serving verdicts"/;
+const READY_GRPC = /"port":(\d+).*serving verdicts over gRPC/;
 
-export async function verifierBench({ tokens = 1000, pairs = 5 }: BenchOptions): Promise<Result[]> {
+export async function verifierBench({ tokens = 1000, pairs = 5, seconds = 6 }: BenchOptions): Promise<Result[]> {
   const folder = mkdtempSync(join(tmpdir(), 'tokenwright-bench-'));
   const plane = await startControlPlane({ workloads: false });
-  const children: Server[] = [];
+  const children: MeasuredServer[] = [];
   try {
     const kubectl = (input: string, ...args: string[]) =>
       execFileSync('kubectl', ['--kubeconfig', plane.kubeconfig, ...args], { encoding: 'utf8', input });
@@ -40,6 +36,7 @@ export async function verifierBench({ tokens = 1000, pairs = 5 }: BenchOptions):
       kubectl('', 'create', 'namespace', namespace);
     kubectl('', 'apply', '-k', join(root, 'crds'));
     kubectl('', 'wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s');
+    kubectl('', 'apply', '-f', join(root, 'deploy/examples/policies/baseline.yaml'));
     const { values, jwks } = await writeSealedTokens(plane.etcd, {
       count: tokens,
       namespace: NAMESPACE,
@@ -52,27 +49,38 @@ export async function verifierBench({ tokens = 1000, pairs = 5 }: BenchOptions):
     const script = join(folder, 'caller.lua');
     writeFileSync(script, callerScript(values), { mode: 0o600 });
     await bundle(folder);
-    const verifier = (level: string) =>
-      Server.verifier(join(folder, 'tokenwright.js'), plane.kubeconfig, level, join(folder, `${level}.jsonl`));
+    const verifier = async (level: string, flags = {}, ready = READY) => {
+      const server = await startVerifier(folder, plane.kubeconfig, level, flags, ready);
+      children.push(server);
+      return server;
+    };
     const audited = await verifier('all');
     const unaudited = await verifier('denials');
-    children.push(audited, unaudited);
-    const bare = await Server.bare(await headersOf(audited, values[0] ?? ''));
+    const bare = await startBare('bare-server.ts', { BARE_HEADERS: JSON.stringify(await headersOf(audited, values)) });
     children.push(bare);
     const wrk = await part('wrk');
     const rates: Record<'bare' | 'unaudited' | 'audited', Measured[]> = { bare: [], unaudited: [], audited: [] };
     // each seal is checked once, on first use
-    for (const server of [unaudited, audited]) await call(wrk, server, script, 3);
+    for (const server of [unaudited, audited]) await call(wrk, server, script, Math.ceil(seconds / 2));
     for (let pair = 0; pair < pairs; pair += 1) {
       for (const [name, server] of Object.entries({ bare, unaudited, audited })) {
-        rates[name as keyof typeof rates].push(await call(wrk, server, script, SECONDS));
+        rates[name as keyof typeof rates].push(await call(wrk, server, script, seconds));
       }
       const [b, u, a] = [rates.bare.at(-1), rates.unaudited.at(-1), rates.audited.at(-1)].map((one) => one?.rate ?? 0);
       console.error(
         `pair ${pair + 1}: bare ${b?.toFixed(0)}/s, verifier ${a?.toFixed(0)}/s, without allowed ones on record ${u?.toFixed(0)}/s`,
       );
     }
-    return results(rates, audited.rssMB());
+    const rssMB = audited.rssMB();
+    const overGrpc = await verifier('all', { 'grpc-bind-address': '127.0.0.1:0', name: 'grpc' }, READY_GRPC);
+    const bareGrpc = await startBare('bare-grpc-server.ts', {});
+    children.push(bareGrpc);
+    const grpc: Record<'bare' | 'verifier', Measured[]> = { bare: [], verifier: [] };
+    for (let pair = 0; pair < pairs; pair += 1) {
+      grpc.bare.push(await callGrpc(bareGrpc, values, seconds));
+      grpc.verifier.push(await callGrpc(overGrpc, values, seconds));
+    }
+    return [...results(rates, rssMB), ...grpcResults(grpc)];
   } finally {
     for (const child of children) await child.stop();
     await plane.stop();
@@ -125,76 +133,37 @@ function results(rates: Record<'bare' | 'unaudited' | 'audited', Measured[]>, rs
   ];
 }
 
-class Server {
-  readonly #child;
-  readonly port: number;
+function startVerifier(folder: string, kubeconfig: string, level: string, more: object, ready: RegExp) {
+  const flags = {
+    environment: ENVIRONMENT,
+    'bind-address': '127.0.0.1:0',
+    'metrics-bind-address': '127.0.0.1:0',
+    namespace: 'tokenwright-system',
+    kubeconfig,
+    'audit-log': join(folder, `${level}.jsonl`),
+    'audit-level': level,
+    name: level,
+    ...more,
+  };
+  const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+  return MeasuredServer.start([join(folder, 'tokenwright.js'), 'verifier', '--no-tls', ...args], {}, ready);
+}
 
-  private constructor(child: ReturnType<typeof spawn>, port: number) {
-    this.#child = child;
-    this.port = port;
-  }
+function startBare(script: string, env: Record<string, string>): Promise<MeasuredServer> {
+  return MeasuredServer.start([join(import.meta.dirname, script)], env, /^(\d+)$/);
+}
 
-  static async verifier(script: string, kubeconfig: string, level: string, auditFile: string): Promise<Server> {
-    const flags = {
-      environment: ENVIRONMENT,
-      'bind-address': '127.0.0.1:0',
-      'metrics-bind-address': '127.0.0.1:0',
-      namespace: 'tokenwright-system',
-      kubeconfig,
-      'audit-log': auditFile,
-      'audit-level': level,
-      name: level,
-    };
-    const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-    return Server.#start([script, 'verifier', '--no-tls', ...args], {}, /"port":(\d+).*serving verdicts/);
-  }
-
-  static bare(headers: Record<string, string>): Promise<Server> {
-    return Server.#start(
-      [join(import.meta.dirname, 'bare-server.ts')],
-      { BARE_HEADERS: JSON.stringify(headers) },
-      /^(\d+)$/,
-    );
-  }
-
-  static async #start(args: string[], env: Record<string, string>, ready: RegExp): Promise<Server> {
-    const options = {
-      env: { PATH: process.env.PATH, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'],
-    };
-    const child = spawn('taskset', ['-c', SERVER_CORE, process.execPath, ...args], options);
-    const port = await new Promise<number>((resolve, reject) => {
-      const said: string[] = [];
-      for (const input of [child.stdout, child.stderr]) {
-        createInterface({ input }).on('line', (line) => {
-          const found = ready.exec(line)?.[1];
-          if (found) resolve(Number(found));
-          else if (said.length < 50) said.push(line);
-        });
-      }
-      child.once('exit', () => reject(new Error(`the server ended: ${said.join('\n')}`)));
-    });
-    return new Server(child, port);
-  }
-
-  cpuSeconds(): number {
-    return cpuSecondsOf(this.#child.pid ?? 0);
-  }
-
-  rssMB(): number {
-    const kB = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))?.[1];
-    return Number(kB) / 1024;
-  }
-
-  async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    this.#child.kill('SIGTERM');
-    await once(this.#child, 'exit');
-  }
+/** As `call`, by a caller of gRPC's own library, which may well be the slower end. */
+async function callGrpc(server: MeasuredServer, values: readonly string[], seconds: number): Promise<Measured> {
+  const before = server.cpuSeconds();
+  const caller = run('taskset', ['-c', CALLER_CORE, process.execPath, join(import.meta.dirname, 'grpc-caller.ts')]);
+  caller.child.stdin?.end(JSON.stringify({ port: server.port, audience: AUDIENCE, values, seconds }));
+  const { calls, p99 }: { calls: number; p99: number } = JSON.parse((await caller).stdout);
+  return { rate: calls / seconds, p99, cpu: ((server.cpuSeconds() - before) * 1e6) / calls };
 }
 
 /** Calls as fast as it can, each time with another token. Any answer but 200 ends the bench. */
-async function call(wrk: FoundPart, server: Server, script: string, seconds: number): Promise<Measured> {
+async function call(wrk: FoundPart, server: MeasuredServer, script: string, seconds: number): Promise<Measured> {
   const before = server.cpuSeconds();
   const args = [
     '-t1',
@@ -220,6 +189,24 @@ async function call(wrk: FoundPart, server: Server, script: string, seconds: num
   };
 }
 
+function grpcResults(rates: Record<'bare' | 'verifier', Measured[]>): Result[] {
+  const { bare, verifier } = rates;
+  const ratioOf = (field: keyof Measured) => median(verifier.map((one, i) => one[field] / (bare[i]?.[field] ?? 0)));
+  const against = 'bare gRPC';
+  const row = (name: string, field: keyof Measured, unit: string) => ({
+    name,
+    value: median(verifier.map((one) => one[field])),
+    unit,
+    ratio: ratioOf(field),
+    against,
+  });
+  return [
+    row('verifier.grpc', 'rate', 'requests/s'),
+    row('verifier.grpc.p99', 'p99', 'ms'),
+    row('verifier.grpc.cpu', 'cpu', 'µs/request'),
+  ];
+}
+
 function callerScript(values: readonly string[]): string {
   return [
     `local tokens = {${values.map((value) => JSON.stringify(value)).join(',')}}`,
@@ -232,7 +219,7 @@ function callerScript(values: readonly string[]): string {
 }
 
 /** Those of a real answer; node:http adds the rest to both. */
-async function headersOf({ port }: Server, value: string): Promise<Record<string, string>> {
+async function headersOf({ port }: MeasuredServer, [value]: string[]): Promise<Record<string, string>> {
   const answer = await fetch(`http://127.0.0.1:${port}${TARGET}`, { headers: { authorization: `Bearer ${value}` } });
   if (answer.status !== 200) throw new Error(`the verifier answers ${answer.status}: ${await answer.text()}`);
   return Object.fromEntries(

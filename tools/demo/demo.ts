@@ -8,7 +8,7 @@ import { freePort } from '../controlplane/free-port.ts';
 import { elapsed, redact, say, stop, title, until } from './console.ts';
 import { startGateway } from './gateway.ts';
 import { Kubectl, NAMESPACE } from './kubectl.ts';
-import { audience } from './manifests.ts';
+import { audience, policy } from './manifests.ts';
 import { Service, verifierCertificate } from './processes.ts';
 import { Provider } from './provider.ts';
 import { tell } from './story.ts';
@@ -27,7 +27,7 @@ Takes about a minute; the first time longer, to get the binaries of Kubernetes a
 `;
 
 const CRDS = join(import.meta.dirname, '../../crds');
-const KINDS = ['apitokens', 'tokenaudiences', 'tokenrevocations', 'clustertokenrevocations'];
+const KINDS = ['apitokens', 'tokenaudiences', 'tokenpolicies', 'tokenrevocations', 'clustertokenrevocations'];
 
 /** What to undo at the end, the last first. */
 type Undo = (() => unknown)[];
@@ -129,10 +129,12 @@ async function install(kubectl: Kubectl): Promise<{ kinds(): Promise<unknown>; n
   }
   // fails where it exists: what is in it is not ours to delete
   await kubectl.must(['create', 'namespace', NAMESPACE]);
+  await kubectl.must(['apply', '-f', '-'], policy(NAMESPACE));
   return {
     kinds: async () => isNew && (await kubectl.run(['delete', '-k', CRDS, '--ignore-not-found'])),
     namespace: async () => {
       await kubectl.run(['delete', 'tokenaudience', 'ai-gateway', '--ignore-not-found']);
+      await kubectl.run(['delete', 'tokenpolicy', NAMESPACE, '--ignore-not-found']);
       await kubectl.run(['delete', 'namespace', NAMESPACE, '--request-timeout=60s', '--timeout=50s']);
     },
   };

@@ -38,6 +38,15 @@ export const DEVELOPMENT = TOKEN('experiment', 'development', 'ttl: 1h');
 /** From here on the token shall rotate no more by itself. */
 export const STEADY = '{"spec":{"ttl":"1h","rotation":{"renewBefore":"50s"}}}';
 
+/** Without a policy nothing is minted. */
+export const policy = (namespace: string) => `apiVersion: tokenwright.dev/v1alpha1
+kind: TokenPolicy
+metadata: {name: ${namespace}}
+spec:
+  match: {namespaces: {matchLabels: {kubernetes.io/metadata.name: ${namespace}}}}
+  bounds: {ttl: {max: 24h}}
+`;
+
 /** The provider's key stays with the gateway: agents never hold it. */
 export const audience = (providerKey: string) => `apiVersion: v1
 kind: Secret

@@ -40,6 +40,8 @@ export type Standstill =
   | { why: 'SpecProblem'; problem: SpecProblem }
   | { why: 'SecretConflict'; owner: string }
   | { why: 'Suspended' }
+  /** A version is due, and no policy allows it, or one forbids it. */
+  | { why: 'Forbidden' }
   | { why: 'GrantEnded' }
   | { why: 'TooManyVersions' };
 
@@ -180,7 +182,9 @@ function renew(seen: Seen, spec: TokenSpec, now: number, tuning: Tuning): Plan {
   return mint(seen, now, need.cause);
 }
 
+/** The one way to a new version, healing included: what was minted before is finished by finishRotation, whatever policies say. */
 function mint(seen: Seen, now: number, cause: MintCause): Plan {
+  if (!seen.compliance.allows) return { standstill: { why: 'Forbidden' } };
   const wake = backedOffUntil(seen, now);
   if (wake !== undefined) return { wake };
   if (seen.sealState !== 'broken' && seen.status.versions.length >= MAX_VERSIONS)

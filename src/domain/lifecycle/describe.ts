@@ -1,6 +1,7 @@
 /** What people and tools read in status: conditions in the sense of kstatus, and when the next rotation is. Pure. */
 import { formatDuration } from '../duration.ts';
 import type { VersionRecord } from '../seal.ts';
+import type { Compliance } from './compliance.ts';
 import { MAX_VERSIONS, type MintCause, type Standstill } from './decide.ts';
 import { nextRotation } from './due.ts';
 import { type EffectiveTimes, effectiveTimes } from './effective.ts';
@@ -8,7 +9,7 @@ import { MAX_HANDLED } from './orders.ts';
 import { currentOf, type SecretSeen, type SpecProblem, type TokenSpec, type TokenStatus } from './seen.ts';
 
 export interface Condition {
-  type: 'Ready' | 'RolledOut' | 'Reconciling' | 'Stalled';
+  type: 'Ready' | 'Compliant' | 'RolledOut' | 'Reconciling' | 'Stalled';
   status: 'True' | 'False';
   reason: string;
   message: string;
@@ -27,6 +28,7 @@ export interface Described {
   uid: string;
   generation: number;
   spec: { ok: true; spec: TokenSpec } | { ok: false; problem: SpecProblem };
+  compliance: Compliance;
   status: TokenStatus;
   secret: SecretSeen;
   standstill?: Standstill | undefined;
@@ -43,7 +45,7 @@ export function describe(subject: Described, now: number): Description {
   const stalled = stalledBecause(subject);
   const reconciling = reconcilingBecause(subject);
   const rollout = rolloutOf(subject, spec, now);
-  const conditions: Condition[] = [readiness(subject, spec, current, now), rollout.condition];
+  const conditions: Condition[] = [readiness(subject, spec, current, now), compliant(subject), rollout.condition];
   if (stalled) conditions.push({ type: 'Stalled', status: 'True', ...stalled });
   else if (reconciling) conditions.push({ type: 'Reconciling', status: 'True', ...reconciling });
   const description: Description = { conditions };
@@ -83,6 +85,7 @@ function readiness(
   if (spec?.suspended) return no('Suspended', 'verifiers refuse the token while spec.state is Suspended');
   if (!current) {
     if (!subject.spec.ok) return no(subject.spec.problem.reason, subject.spec.problem.message);
+    if (isForbidden(subject)) return no(subject.compliance.reason, `nothing is minted: ${subject.compliance.message}`);
     const { revokedThroughVersion } = subject.status;
     if (revokedThroughVersion > 0)
       return no(
@@ -91,20 +94,34 @@ function readiness(
       );
     return no('Minting', 'no version has been delivered yet');
   }
+  const unrenewed = subject.compliance.allows ? '' : `; nothing is minted: ${subject.compliance.message}`;
   if (current.expirationTime <= now) {
     const how =
       spec?.mode === 'Manual' ? '; request a rotation with the annotation tokenwright.dev/rotate-requested-at' : '';
-    return no('Expired', `version ${current.version} expired at ${rfc3339(current.expirationTime)}${how}`);
+    return no('Expired', `version ${current.version} expired at ${rfc3339(current.expirationTime)}${how}${unrenewed}`);
   }
   if (subject.secret.is !== 'ours' || subject.secret.digest !== current.digest) {
+    if (isForbidden(subject)) {
+      const { reason, message } = subject.compliance;
+      return no(reason, `the Secret does not hold version ${current.version}; nothing is minted: ${message}`);
+    }
     return no('Minting', `the Secret does not hold version ${current.version}; a new version is being minted`);
   }
   return {
     type: 'Ready',
     status: 'True',
     reason: current.version === 1 ? 'Issued' : 'Rotated',
-    message: `version ${current.version} is in the Secret and expires at ${rfc3339(current.expirationTime)}`,
+    message: `version ${current.version} is in the Secret and expires at ${rfc3339(current.expirationTime)}${unrenewed}`,
   };
+}
+
+function compliant({ compliance: { allows, reason, message } }: Described): Condition {
+  return { type: 'Compliant', status: allows ? 'True' : 'False', reason, message };
+}
+
+/** A version is due now, and is not minted. */
+function isForbidden({ standstill }: Described): boolean {
+  return standstill?.why === 'Forbidden';
 }
 
 function stalledBecause(subject: Described): { reason: string; message: string } | undefined {
@@ -124,6 +141,16 @@ function stalledBecause(subject: Described): { reason: string; message: string }
       reason: 'TooManyRevocations',
       message: `more than ${MAX_HANDLED} revocations match that are not sealed yet; the rest follow when some are`,
     };
+  }
+  if (isForbidden(subject)) {
+    const { reason, message } = subject.compliance;
+    const current = currentOf(status);
+    return current
+      ? {
+          reason: 'RotationForbidden',
+          message: `version ${current.version} expires at ${rfc3339(current.expirationTime)} and no other takes its place: ${message}`,
+        }
+      : { reason, message: `nothing is minted: ${message}` };
   }
   const { failures } = status;
   if (failures && failures.observedGeneration === subject.generation) {

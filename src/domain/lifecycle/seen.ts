@@ -5,6 +5,7 @@
 import type { Order } from '../revocation.ts';
 import type { Seal, VersionRecord } from '../seal.ts';
 import type { Digest, TokenID } from '../value.ts';
+import type { Compliance } from './compliance.ts';
 
 export interface TokenSpec {
   subject: string;
@@ -134,6 +135,8 @@ export interface Seen {
   /** Of the handled ones: those that nobody can hold for pending any more. */
   pastOrders: ReadonlySet<string>;
   spec: { ok: true; spec: TokenSpec } | { ok: false; problem: SpecProblem };
+  /** By the policies known now. */
+  compliance: Compliance;
   status: TokenStatus;
   sealState: SealState;
   secret: SecretSeen;

@@ -1,5 +1,6 @@
 /** What the ApiToken controller is given. */
 import type { ApiToken } from '../../api/apitoken.ts';
+import type { Compliance } from '../../domain/lifecycle/compliance.ts';
 import type { Seen, Tuning } from '../../domain/lifecycle/seen.ts';
 import type { PublicKeys, SigningKey } from '../../domain/seal.ts';
 import type { Clock, EventRecorder, Issuer, KubeClient, Logger, Metrics, Store } from '../../ports.ts';
@@ -22,6 +23,12 @@ export interface ApiTokenDeps {
   revocations: {
     /** Those that match, and of the handled ones those that are past: see Seen. */
     of(token: ApiToken): Pick<Seen, 'orders' | 'pastOrders'>;
+  };
+  policies: {
+    /** By the policies known now. @param now whole seconds since the epoch */
+    judge(token: ApiToken, now: number): Compliance;
+    /** There is no ApiToken of that key any more. */
+    forget(key: string): void;
   };
   /** Has the ApiToken looked at again before others that no revocation concerns; by order, so that a broad one delays no other. */
   hurry(key: string, order: string): void;

@@ -1,5 +1,5 @@
 /** Between the ApiToken as the API server keeps it and what the domain reads: parsed here once, trusted inside. */
-import type { ApiToken, ApiTokenCondition, ApiTokenStatus } from '../../api/apitoken.ts';
+import type { ApiToken, ApiTokenStatus } from '../../api/apitoken.ts';
 import { effectiveSecretName } from '../../api/apitoken.ts';
 import { parseDuration } from '../../domain/duration.ts';
 import { type Description, effectiveText, rfc3339 } from '../../domain/lifecycle/describe.ts';
@@ -10,6 +10,7 @@ import type { SealContent } from '../../domain/seal.ts';
 import { secondsOf, versionOf } from '../../domain/sealed-status.ts';
 import { checkTemplate, METADATA_NAMES } from '../../domain/template.ts';
 import { type TokenID, tokenIDOf } from '../../domain/value.ts';
+import { stamped } from '../conditions.ts';
 
 /** The schema has refused what it can; what is left (cron, time zone, template) comes back as a problem with a sentence. */
 export function specOf(token: ApiToken): Seen['spec'] {
@@ -138,7 +139,7 @@ export function statusDocument(
       },
     })),
     secretName: effectiveSecretName(token),
-    conditions: conditionsOf(token, description, now),
+    conditions: stamped(description.conditions, token.status?.conditions, token.metadata.generation, now),
   };
   if (status.seal) document.seal = status.seal;
   if (status.lastHandledRotateRequest !== undefined)
@@ -154,12 +155,4 @@ export function statusDocument(
     document.failures = { ...failures, lastTime: rfc3339(lastTime), nextAttemptTime: rfc3339(nextAttemptTime) };
   }
   return document;
-}
-
-function conditionsOf(token: ApiToken, description: Description, now: number): ApiTokenCondition[] {
-  return description.conditions.map((condition) => {
-    const before = token.status?.conditions?.find((c) => c.type === condition.type);
-    const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : rfc3339(now);
-    return { ...condition, observedGeneration: token.metadata.generation, lastTransitionTime };
-  });
 }

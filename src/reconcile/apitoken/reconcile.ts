@@ -27,6 +27,7 @@ export async function reconcile(deps: ApiTokenDeps, key: string): Promise<{ requ
   await accountForDeparted(deps, key, objects?.token);
   if (!objects) {
     deps.metrics.token(key, undefined);
+    deps.policies.forget(key);
     deps.rollouts.observe(key, [], deps.clock.now());
     return {};
   }

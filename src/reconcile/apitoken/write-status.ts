@@ -27,6 +27,7 @@ export function draft(deps: ApiTokenDeps, observation: Observation, write: Statu
     uid: seen.uid,
     generation: seen.generation,
     spec: seen.spec,
+    compliance: seen.compliance,
     status,
     secret: write.secret ?? seen.secret,
   };
@@ -75,14 +76,20 @@ function sealed(deps: ApiTokenDeps, { seen }: Observation, { status, reseal }: S
 
 /** Troubles become events when they begin; `Issued` and the like are announced by who causes them. */
 function announce(deps: ApiTokenDeps, token: ApiToken, conditions: readonly ApiTokenCondition[]): void {
+  const compliance = conditions.find(({ type }) => type === 'Compliant');
   for (const condition of conditions) {
-    const isTrouble =
-      condition.type === 'Stalled' ||
-      condition.reason === 'RolloutLate' ||
-      (condition.type === 'Ready' && condition.reason === 'Expired');
-    const before = token.status?.conditions?.find((c) => c.type === condition.type);
-    if (!isTrouble || before?.reason === condition.reason) continue;
     const { reason, message } = condition;
+    const isTrouble =
+      condition === compliance
+        ? condition.status === 'False'
+        : (condition.type === 'Stalled' && reason !== compliance?.reason) ||
+          reason === 'RolloutLate' ||
+          (condition.type === 'Ready' && reason === 'Expired');
+    const before = token.status?.conditions?.find((c) => c.type === condition.type);
+    if (before?.reason === reason) continue;
+    if (condition === compliance && before && !isTrouble)
+      deps.events.event(regarding(token), { type: 'Normal', reason, action: 'Reconcile', note: message });
+    if (!isTrouble) continue;
     deps.events.event(regarding(token), { type: 'Warning', reason, action: 'Reconcile', note: message });
     deps.metrics.failed(reason);
     deps.log.warn({ token: keyOf(token), reason, detail: message }, 'token needs attention');

@@ -5,7 +5,6 @@ import {
   CLUSTER_TOKEN_REVOCATIONS,
   TOKEN_REVOCATION_KIND,
   TOKEN_REVOCATIONS,
-  type TokenRevocationCondition,
   type TokenRevocationStatus,
 } from '../../api/token-revocation.ts';
 import { rfc3339 } from '../../domain/lifecycle/describe.ts';
@@ -13,6 +12,7 @@ import { type Revocation, reachOf } from '../../domain/revocation.ts';
 import { conditionsOf, nextStep, type RevocationSeen } from '../../domain/revocation-steps.ts';
 import { secondsOf } from '../../domain/sealed-status.ts';
 import { type Clock, type KubeClient, KubeError, type Logger, type ResourceType } from '../../ports.ts';
+import { stamped } from '../conditions.ts';
 import type { OrderBook } from './order-book.ts';
 import { isGoverned, type Namespaces, type ProofDeps, proveSealed } from './proof.ts';
 import { keyOf } from './target.ts';
@@ -134,11 +134,7 @@ async function writeStatus(
     ...revocation.status,
     ...said,
     observedGeneration: generation,
-    conditions: conditions.map((condition): TokenRevocationCondition => {
-      const before = revocation.status?.conditions?.find(({ type }) => type === condition.type);
-      const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : rfc3339(now);
-      return { ...condition, observedGeneration: generation, lastTransitionTime };
-    }),
+    conditions: stamped(conditions, revocation.status?.conditions, generation, now),
   };
   if (isDeepStrictEqual(status, revocation.status)) return;
   const metadata = {

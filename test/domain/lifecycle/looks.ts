@@ -58,6 +58,7 @@ export function seen(
     orders: [],
     pastOrders: new Set(),
     spec: { ok: true, spec: { ...SPEC, ...spec } },
+    compliance: { allows: true, reason: 'PolicySatisfied', message: 'allowed' },
     status: {
       observedGeneration: 1,
       lastVersion: 1,

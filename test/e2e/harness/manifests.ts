@@ -1,5 +1,6 @@
 /** What users apply, in the shortest form that tests need. */
 import type { ApiTokenSpec } from '../../../src/api/apitoken.ts';
+import type { TokenPolicySpec } from '../../../src/api/token-policy.ts';
 import type { TokenRevocationSpec } from '../../../src/api/token-revocation.ts';
 
 export const ENVIRONMENT = 'e2e';
@@ -31,6 +32,18 @@ export function tokenRevocation(name: string, spec: Partial<TokenRevocationSpec>
     spec: { reason, ...spec },
   };
 }
+
+export function tokenPolicy(name: string, spec: TokenPolicySpec) {
+  return { apiVersion: 'tokenwright.dev/v1alpha1', kind: 'TokenPolicy', metadata: { name }, spec };
+}
+
+/** A namespace with this label has the policies that its test writes, and no other. */
+export const UNGOVERNED = 'test.tokenwright.dev/ungoverned';
+
+/** What lets all other namespaces have tokens. */
+export const BASELINE = tokenPolicy('test-baseline', {
+  match: { namespaces: { matchExpressions: [{ key: UNGOVERNED, operator: 'DoesNotExist' }] } },
+});
 
 export type Reading = 'env' | 'envFrom' | 'volume' | 'projected' | 'subPath' | 'init' | 'nothing';
 

@@ -255,9 +255,9 @@ function parse(request: IncomingMessage, body: string): Call {
 
 const READS = new Set(['get', 'list', 'watch']);
 
-/** Leases, Events and the seal keys tell nothing of a token, nor does a revocation that is let go. */
+/** Leases, Events, the seal keys and what policies count tell nothing of a token, nor does a revocation that is let go. */
 export function isProtocolWrite(call: Call): boolean {
-  if (READS.has(call.verb) || call.resource === 'leases' || call.resource === 'events') return false;
+  if (READS.has(call.verb) || ['leases', 'events', 'tokenpolicies/status'].includes(call.resource)) return false;
   return !isSealKeyWrite(call) && !isLettingGo(call);
 }
 

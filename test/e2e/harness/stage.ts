@@ -8,10 +8,10 @@ import { SECRET_KEYS, versionAnnotation } from '../../../src/api/names.ts';
 import type { TokenRevocationSpec } from '../../../src/api/token-revocation.ts';
 import type { AuditRecord } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/value.ts';
-import { ApiServer, expectOk, installApi, OPERATOR } from '../../crds/api-server.ts';
+import { API, ApiServer, expectOk, installApi, OPERATOR } from '../../crds/api-server.ts';
 import { cluster } from '../cluster.ts';
 import { inspect } from './inspection.ts';
-import { apiToken, tokenRevocation, type WorkloadOptions, workload } from './manifests.ts';
+import { apiToken, BASELINE, tokenRevocation, type WorkloadOptions, workload } from './manifests.ts';
 import { OperatorProcess, SCRATCH } from './operator.ts';
 import { ApiProxy, isProtocolWrite } from './proxy.ts';
 import { type Kind, type Kinds, pathOf, type SecretObject, Timeline } from './timeline.ts';
@@ -52,18 +52,19 @@ export class Theatre {
     const { kubeconfig } = cluster();
     const server = await ApiServer.open(kubeconfig);
     await installApi(server);
+    expectOk(await server.apply(`${API}/tokenpolicies/${BASELINE.metadata.name}`, BASELINE));
     const made = await server.create('/api/v1/namespaces', { metadata: { name: OPERATOR_NAMESPACE } });
     if (made.status !== 409) expectOk(made);
     return new Theatre(name, server, await Timeline.open(kubeconfig));
   }
 
-  async stage(): Promise<Stage> {
+  async stage(labels: Record<string, string> = {}): Promise<Stage> {
     this.#count += 1;
     const namespace = `e2e-${this.#name}-${process.pid}-${this.#count}-${Date.now().toString(36)}`;
     this.timeline.follow(namespace);
     const stage = new Stage(this, namespace, await ApiProxy.open(this.timeline.connection));
     this.#stages.push(stage);
-    expectOk(await this.server.create('/api/v1/namespaces', { metadata: { name: namespace } }));
+    expectOk(await this.server.create('/api/v1/namespaces', { metadata: { name: namespace, labels } }));
     return stage;
   }
 

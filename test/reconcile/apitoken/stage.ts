@@ -2,6 +2,7 @@
 import { createPublicKey, randomBytes } from 'node:crypto';
 import { API_TOKENS, type ApiToken } from '../../../src/api/apitoken.ts';
 import type { AuditRecord } from '../../../src/domain/audit.ts';
+import type { Compliance } from '../../../src/domain/lifecycle/compliance.ts';
 import { signingKeyOf } from '../../../src/domain/seal.ts';
 import { issuers } from '../../../src/issuers/registry.ts';
 import type { AuditLog, KubeClient, Metrics } from '../../../src/ports.ts';
@@ -23,6 +24,7 @@ export class Stage {
   readonly records: AuditRecord[] = [];
   /** What the watch has told of the ApiToken, until it is taken. */
   told: ApiToken | undefined;
+  compliance: Compliance = { allows: true, reason: 'PolicySatisfied', message: 'allowed' };
   readonly deps: ApiTokenDeps;
 
   static async withToken(): Promise<Stage> {
@@ -53,6 +55,7 @@ export class Stage {
       secrets: { observe: () => {} },
       workloads: new WorkloadIndex(),
       revocations: { of: () => ({ orders: [], pastOrders: new Set() }) },
+      policies: { judge: () => this.compliance, forget: () => {} },
       hurry: () => {},
       isNamespaceTerminating: () => false,
       issuer: issuers.opaque({ random: { bytes: (length) => randomBytes(length) } }),

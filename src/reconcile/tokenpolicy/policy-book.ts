@@ -1,0 +1,203 @@
+/**
+ * Which TokenPolicies there are, whom each concerns, and what they made of every ApiToken when it was last looked at: a look costs
+ * what the policies of its namespace cost, and the counts are kept as they change.
+ */
+import type { ApiToken } from '../../api/apitoken.ts';
+import type { TokenPolicy } from '../../api/token-policy.ts';
+import { type Compliance, complianceOf } from '../../domain/lifecycle/compliance.ts';
+import { evaluate, type Question } from '../../domain/policy/evaluate.ts';
+import { type CompiledPolicy, compilePolicy, matches, type Namespace } from '../../domain/policy/policy.ts';
+import type { Namespaces } from '../tokenrevocation/proof.ts';
+
+export interface PolicyBookOptions {
+  namespaces: Namespaces;
+  /** Namespaces whose ApiTokens are judged here. Empty: all. */
+  governed: readonly string[];
+  /** Keys of all ApiTokens that are known. */
+  tokenKeys(): Iterable<string>;
+}
+
+export interface PolicyListener {
+  /** The ApiTokens of these namespaces are to be looked at again. */
+  tokensDue(isConcerned: (namespace: string) => boolean): void;
+  /** What is counted for this policy has changed. */
+  countsChanged(policy: string): void;
+}
+
+export interface Counts {
+  tokens: number;
+  violating: number;
+  /** How many violate it, by namespace. */
+  byNamespace: ReadonlyMap<string, number>;
+  /** False where the policy matches namespaces that another operator governs. */
+  isWhole: boolean;
+}
+
+interface Held {
+  uid: string;
+  generation: number;
+  compiled: CompiledPolicy;
+}
+
+/** One for all ApiTokens of a namespace that violate nothing. */
+interface Judged {
+  governedBy: readonly string[];
+  violates: readonly string[];
+}
+
+interface Governing {
+  policies: readonly CompiledPolicy[];
+  clean: Judged;
+}
+
+const NOBODY: Judged = { governedBy: [], violates: [] };
+
+export class PolicyBook {
+  readonly #options: PolicyBookOptions;
+  readonly #held = new Map<string, Held>();
+  /** By namespace, until anything changes. */
+  readonly #governing = new Map<string, Governing>();
+  /** By key of the ApiToken. */
+  readonly #judged = new Map<string, Judged>();
+  readonly #tokens = new Map<string, number>();
+  readonly #violating = new Map<string, Map<string, number>>();
+  #listener: PolicyListener | undefined;
+  #isComplete = false;
+
+  constructor(options: PolicyBookOptions) {
+    this.#options = options;
+  }
+
+  /** One listener at a time. Returns how to end it. */
+  listen(listener: PolicyListener): () => void {
+    this.#listener = listener;
+    return () => {
+      this.#listener = undefined;
+    };
+  }
+
+  put(policy: TokenPolicy): void {
+    const { name, uid, generation } = policy.metadata;
+    const before = this.#held.get(name);
+    if (before?.uid === uid && before.generation === generation) return;
+    const compiled = compilePolicy(policy);
+    this.#held.set(name, { uid, generation, compiled });
+    this.#changed(before ? [before.compiled, compiled] : [compiled]);
+  }
+
+  remove({ metadata: { name, uid } }: TokenPolicy): void {
+    const before = this.#held.get(name);
+    if (before?.uid !== uid) return;
+    this.#held.delete(name);
+    this.#changed([before.compiled]);
+  }
+
+  /** Its labels are others, or it came or went. */
+  namespaceChanged(namespace: string): void {
+    this.#governing.delete(namespace);
+    if (this.#held.size === 0) return;
+    this.#listener?.tokensDue((one) => one === namespace);
+    if (this.#options.governed.length > 0) for (const name of this.#held.keys()) this.#listener?.countsChanged(name);
+  }
+
+  /** Why the policy is broken; undefined where it is whole. */
+  problemOf(policy: string): string | undefined {
+    return this.#held.get(policy)?.compiled.problem;
+  }
+
+  /** Judges the ApiToken by the policies known now, and counts it. */
+  judge(
+    { metadata, spec }: Pick<ApiToken, 'metadata' | 'spec'>,
+    { now, defaultPolicy }: Pick<Question, 'now' | 'defaultPolicy'>,
+  ): Compliance {
+    const namespace = this.#namespace(metadata.namespace);
+    const { policies, clean } = this.#governingOf(namespace);
+    const evaluation = evaluate({ token: { metadata, spec }, namespace, policies, now, defaultPolicy });
+    const broken = [...evaluation.violations, ...evaluation.audited].flatMap(({ policy }) => policy ?? []);
+    const judged = broken.length === 0 ? clean : { ...clean, violates: [...new Set(broken)] };
+    this.#count(metadata.namespace, metadata.name, judged);
+    return complianceOf(evaluation);
+  }
+
+  /** There is no such ApiToken any more. */
+  forget(key: string): void {
+    const [namespace = '', name = ''] = key.split('/');
+    this.#count(namespace, name, undefined);
+  }
+
+  /** Undefined until every ApiToken was judged: what is counted by then would only seem to have fallen. */
+  countsOf(policy: string): Counts | undefined {
+    this.#isComplete ||= [...this.#options.tokenKeys()].every((key) => this.#judged.has(key));
+    if (!this.#isComplete) return undefined;
+    const byNamespace = this.#violating.get(policy) ?? new Map<string, number>();
+    const violating = [...byNamespace.values()].reduce((sum, count) => sum + count, 0);
+    return { tokens: this.#tokens.get(policy) ?? 0, violating, byNamespace, isWhole: this.#isWhole(policy) };
+  }
+
+  #isWhole(policy: string): boolean {
+    const { governed, namespaces } = this.#options;
+    const compiled = this.#held.get(policy)?.compiled;
+    if (governed.length === 0 || !compiled) return governed.length === 0;
+    const reached = [...namespaces.keys()].filter((name) => matches(compiled, this.#namespace(name)) !== false);
+    return reached.length > 0 && reached.every((name) => governed.includes(name));
+  }
+
+  #changed(policies: readonly CompiledPolicy[]): void {
+    this.#governing.clear();
+    this.#listener?.tokensDue((name) => {
+      const namespace = this.#namespace(name);
+      return policies.some((policy) => matches(policy, namespace) !== false);
+    });
+  }
+
+  #namespace(name: string): Namespace {
+    return { name, labels: this.#options.namespaces.get(name) };
+  }
+
+  #governingOf(namespace: Namespace): Governing {
+    const known = this.#governing.get(namespace.name);
+    if (known) return known;
+    const policies = [...this.#held.values()]
+      .map(({ compiled }) => compiled)
+      .filter((policy) => matches(policy, namespace) !== false);
+    const governing = { policies, clean: { governedBy: policies.map(({ name }) => name), violates: [] } };
+    this.#governing.set(namespace.name, governing);
+    return governing;
+  }
+
+  #count(namespace: string, name: string, judged: Judged | undefined): void {
+    const key = `${namespace}/${name}`;
+    const before = this.#judged.get(key) ?? NOBODY;
+    if (before === judged) return;
+    if (judged) this.#judged.set(key, judged);
+    else this.#judged.delete(key);
+    const after = judged ?? NOBODY;
+    const changed = new Set<string>();
+    for (const policy of new Set([...before.governedBy, ...after.governedBy])) {
+      const step = difference(after.governedBy, before.governedBy, policy);
+      if (step === 0) continue;
+      bump(this.#tokens, policy, step);
+      changed.add(policy);
+    }
+    for (const policy of new Set([...before.violates, ...after.violates])) {
+      const step = difference(after.violates, before.violates, policy);
+      if (step === 0) continue;
+      const counts = this.#violating.get(policy) ?? new Map<string, number>();
+      bump(counts, namespace, step);
+      if (counts.size === 0) this.#violating.delete(policy);
+      else this.#violating.set(policy, counts);
+      changed.add(policy);
+    }
+    for (const policy of changed) this.#listener?.countsChanged(policy);
+  }
+}
+
+function difference(after: readonly string[], before: readonly string[], policy: string): number {
+  return Number(after.includes(policy)) - Number(before.includes(policy));
+}
+
+function bump(counts: Map<string, number>, key: string, step: number): void {
+  const count = (counts.get(key) ?? 0) + step;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
+}

@@ -1,0 +1,91 @@
+/** Keeps the status of a TokenPolicy: how many ApiTokens it governs, how many violate it, and whether it can be evaluated. */
+import { isDeepStrictEqual } from 'node:util';
+import { TOKEN_POLICIES, type TokenPolicy, type TokenPolicyStatus } from '../../api/token-policy.ts';
+import { type Clock, type KubeClient, KubeError, type Logger, type Metrics } from '../../ports.ts';
+import { stamped } from '../conditions.ts';
+import type { Counts, PolicyBook } from './policy-book.ts';
+
+export interface PolicyDeps {
+  client: Pick<KubeClient, 'replaceStatus'>;
+  /** From the watch. Every write has the resourceVersion seen here as its precondition. */
+  policies: { get(name: string): TokenPolicy | undefined; observe(policy: TokenPolicy): void };
+  book: Pick<PolicyBook, 'countsOf' | 'problemOf'>;
+  /** When each status was last written, by name: at most once in STATUS_INTERVAL, however fast the counts change. */
+  written: Map<string, number>;
+  metrics: Pick<Metrics, 'policy'>;
+  log: Logger;
+  clock: Clock;
+}
+
+/** Milliseconds. */
+export const STATUS_INTERVAL = 3000;
+/** After somebody else was faster, so that the watch may catch up. Milliseconds. */
+const LOOK_AGAIN = 50;
+/** As many as status takes. */
+const MAX_NAMESPACES = 32;
+
+/** @returns when to look again, in epoch milliseconds */
+export async function reconcilePolicy(deps: PolicyDeps, name: string): Promise<{ requeueAt?: number }> {
+  const policy = deps.policies.get(name);
+  if (!policy) {
+    deps.metrics.policy(name, undefined);
+    deps.written.delete(name);
+    return {};
+  }
+  const counts = deps.book.countsOf(name);
+  if (counts) deps.metrics.policy(name, counts);
+  const status = statusOf(deps, policy, counts);
+  const later = counts ? {} : { requeueAt: deps.clock.now() + STATUS_INTERVAL };
+  if (isDeepStrictEqual(status, policy.status)) return later;
+  const next = (deps.written.get(name) ?? 0) + STATUS_INTERVAL;
+  if (deps.clock.now() < next) return { requeueAt: next };
+  try {
+    deps.policies.observe(await deps.client.replaceStatus(TOKEN_POLICIES, { ...policy, status }));
+    deps.written.set(name, deps.clock.now());
+  } catch (error) {
+    if (!(error instanceof KubeError) || !['Conflict', 'NotFound'].includes(error.reason)) throw error;
+    return { requeueAt: deps.clock.now() + LOOK_AGAIN };
+  }
+  const problem = deps.book.problemOf(name);
+  if (problem !== undefined) deps.log.warn({ policy: name, problem }, 'policy cannot be evaluated');
+  return later;
+}
+
+function statusOf(deps: PolicyDeps, { metadata, status }: TokenPolicy, counts: Counts | undefined): TokenPolicyStatus {
+  const problem = deps.book.problemOf(metadata.name);
+  const now = Math.floor(deps.clock.now() / 1000);
+  return {
+    // what another operator counted, until we have judged every ApiToken, or for good where it judges some of them
+    ...(counts?.isWhole ? counted(counts) : status),
+    observedGeneration: metadata.generation,
+    conditions: stamped(conditionsOf(problem), status?.conditions, metadata.generation, now),
+  };
+}
+
+function counted({ tokens, violating, byNamespace }: Counts): TokenPolicyStatus {
+  const violations = [...byNamespace]
+    .map(([namespace, count]) => ({ namespace, count }))
+    .sort((a, b) => b.count - a.count || (a.namespace < b.namespace ? -1 : 1))
+    .slice(0, MAX_NAMESPACES);
+  return { tokens, violating, ...(violations.length > 0 && { violations }) };
+}
+
+interface PolicyCondition {
+  type: 'Ready' | 'Stalled';
+  status: 'True' | 'False';
+  reason: 'PolicyCompiled' | 'InvalidPolicy';
+  message: string;
+}
+
+/** In the sense of kstatus: Stalled stands only while it is true. */
+function conditionsOf(problem: string | undefined): PolicyCondition[] {
+  if (problem === undefined) {
+    const message = 'every part of the policy can be evaluated';
+    return [{ type: 'Ready', status: 'True', reason: 'PolicyCompiled', message }];
+  }
+  const message = `it allows no mint until it is mended: ${problem}`;
+  return [
+    { type: 'Ready', status: 'False', reason: 'InvalidPolicy', message },
+    { type: 'Stalled', status: 'True', reason: 'InvalidPolicy', message },
+  ];
+}
