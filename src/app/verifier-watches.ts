@@ -1,4 +1,4 @@
-/** What the verifier watches, and what it makes of it: the index, the audiences, the orders to revoke. */
+/** What the verifier watches, and what it makes of it: the index, the audiences, the limits of use, the orders to revoke. */
 import { API_TOKENS, type ApiToken } from '../api/apitoken.ts';
 import { PENDING_LABEL } from '../api/names.ts';
 import {
@@ -7,6 +7,7 @@ import {
   type TokenAudience,
   UPSTREAM_KEY_REFERENCE,
 } from '../api/token-audience.ts';
+import { TOKEN_POLICIES, type TokenPolicy } from '../api/token-policy.ts';
 import { CLUSTER_TOKEN_REVOCATIONS, TOKEN_REVOCATIONS } from '../api/token-revocation.ts';
 import { parseDuration } from '../domain/duration.ts';
 import type { Revocation } from '../domain/revocation.ts';
@@ -17,6 +18,7 @@ import { KubeError, type KubeObject, type Logger, type Metrics, type ResourceTyp
 import { IndexedToken, type SealCheck, Share } from '../verifier/indexed-token.ts';
 import { Orders } from '../verifier/orders.ts';
 import { TokenIndex } from '../verifier/token-index.ts';
+import { UsePolicies } from '../verifier/use-policies.ts';
 import type { KnownAudience } from '../verifier/verifier.ts';
 import type { Watching } from './watches.ts';
 
@@ -48,6 +50,7 @@ export interface VerifierWatchesOptions {
 export class VerifierWatches {
   readonly index = new TokenIndex();
   readonly orders: Orders;
+  readonly policies: UsePolicies;
   readonly #options: VerifierWatchesOptions;
   readonly #audiences = new Map<string, KnownAudience>();
   readonly #tokens: Reflector<IndexedToken>;
@@ -63,12 +66,14 @@ export class VerifierWatches {
     const { client, log, metrics, seals } = options;
     const common = { client, log, metrics };
     const share = new Share();
+    const namespaceLabels = (namespace: string) => {
+      const found = this.#namespaces.get(namespace);
+      return found && (found.metadata.labels ?? {});
+    };
+    this.policies = new UsePolicies(namespaceLabels);
     this.orders = new Orders({
       index,
-      namespaceLabels: (namespace) => {
-        const found = this.#namespaces.get(namespace);
-        return found && (found.metadata.labels ?? {});
-      },
+      namespaceLabels,
       refresh: (token) => this.refresh(token),
       onForce: options.onForce,
     });
@@ -81,9 +86,19 @@ export class VerifierWatches {
       if (change === 'deleted') this.#gone(token);
       else this.#put(token);
     });
-    this.#namespaces = new Reflector({ ...common, type: NAMESPACES, metadataOnly: true }).onChange((_, { metadata }) =>
-      this.orders.namespaceChanged(metadata.name),
+    this.#namespaces = new Reflector({ ...common, type: NAMESPACES, metadataOnly: true }).onChange(
+      (_, { metadata: { name } }) => {
+        this.policies.namespaceChanged(name);
+        this.orders.namespaceChanged(name);
+      },
     );
+    const policies = new Reflector<TokenPolicy>({ ...common, type: TOKEN_POLICIES }).onChange((change, policy) => {
+      const { name: declared } = policy.metadata;
+      if (change === 'deleted') return this.policies.remove(declared);
+      const problem = this.policies.put(policy);
+      if (problem !== undefined)
+        log.error({ policy: declared, problem }, 'policy cannot be evaluated: what stood before it holds');
+    });
     this.#declared = new Reflector({ ...common, type: TOKEN_AUDIENCES }).onChange((change, { metadata }) => {
       if (change === 'deleted') this.#audiences.delete(metadata.name);
       else this.#declare(metadata.name);
@@ -99,7 +114,7 @@ export class VerifierWatches {
         },
       ),
     );
-    this.#all = [this.#tokens, this.#namespaces, this.#declared, this.#upstreams, ...this.#revocations];
+    this.#all = [this.#tokens, this.#namespaces, policies, this.#declared, this.#upstreams, ...this.#revocations];
   }
 
   get synced(): boolean {

@@ -109,7 +109,7 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     index: watches.index,
     audience: (name) => watches.audience(name),
     orders: watches.orders,
-    limitsOf: () => [],
+    limitsOf: ({ namespace }) => watches.policies.limitsOf(namespace),
     freshness,
     lookups,
     rateLimiter: rateLimits,

@@ -294,7 +294,7 @@ describe('the watches', () => {
   it('are synced once all of them have listed', async () => {
     const before = watches.synced;
     await start();
-    expect([before, watches.synced, new Set(cluster.listed).size]).toEqual([false, true, 6]);
+    expect([before, watches.synced, new Set(cluster.listed).size]).toEqual([false, true, 7]);
   });
 
   it('end before they have begun', async () => {
