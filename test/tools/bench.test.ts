@@ -28,12 +28,21 @@ it('measures the throughput of the operator, and counts what one issue costs', a
 });
 
 it('measures the memory of the operator, and its CPU at rest', async () => {
-  const found = await results('operator-memory', '--tokens=20', '--rest=3');
+  const found = await results('operator-memory', '--tokens=20', '--seconds=3');
   expect(found['operator-memory']).toMatchObject({ unit: 'MB' });
   expect(found['operator-memory']?.value).toBeGreaterThan(40);
   expect(found['operator-memory.unrelated-secrets']).toMatchObject({ unit: 'MB', against: 'without them' });
   expect(found['operator-memory.unrelated-secrets']?.ratio).toBeGreaterThan(0.5);
   expect(found['operator-memory.idle-cpu']).toMatchObject({ unit: '% of a core' });
+});
+
+it('measures the verifier over HTTP and gRPC, with and without audit', async () => {
+  const found = await results('verifier', '--tokens=20', '--pairs=1', '--seconds=1');
+  const against = 'bare node:http';
+  expect(found.verifier).toMatchObject({ unit: 'requests/s', against });
+  for (const name of ['verifier', 'verifier.cpu', 'verifier.audit', 'verifier.grpc', 'verifier.grpc.cpu'])
+    expect(found[name]?.ratio, name).toBeGreaterThan(0);
+  expect(found['verifier.memory']?.value).toBeGreaterThan(40);
 });
 
 it('lists the benches when it does not know the name', async () => {

@@ -1,4 +1,4 @@
-/** `npm run bench <name> [-- --json] [--tokens N] [--pairs N] [--rest SECONDS]` */
+/** `npm run bench <name> [-- --json] [--tokens N] [--pairs N] [--seconds N]` */
 import { parseArgs } from 'node:util';
 import type { BenchOptions, Result } from './cluster.ts';
 import { operatorMemory } from './operator-memory.ts';
@@ -11,7 +11,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Result[]>> = {
   verifier: verifierBench,
 };
 const LIST = `Benches: ${Object.keys(BENCHES).join(', ')}`;
-const USAGE = `usage: npm run bench <name> -- [--json] [--tokens N] [--pairs N] [--rest SECONDS]\n${LIST}`;
+const USAGE = `usage: npm run bench <name> -- [--json] [--tokens N] [--pairs N] [--seconds N]\n${LIST}`;
 
 async function main(): Promise<number> {
   let parsed: ReturnType<typeof read>;
@@ -32,8 +32,8 @@ async function main(): Promise<number> {
     console.error(`There is no bench "${positionals.join(' ')}".\n${USAGE}`);
     return 2;
   }
-  const { tokens, pairs, rest } = values;
-  const results = await bench({ tokens: count(tokens), pairs: count(pairs), restSeconds: count(rest) });
+  const { tokens, pairs, seconds } = values;
+  const results = await bench({ tokens: count(tokens), pairs: count(pairs), seconds: count(seconds) });
   for (const result of results) console.log(values.json ? JSON.stringify(result) : row(result));
   return 0;
 }
@@ -41,10 +41,10 @@ async function main(): Promise<number> {
 function read() {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
-  const options = { json: flag, help: flag, tokens: text, pairs: text, rest: text };
+  const options = { json: flag, help: flag, tokens: text, pairs: text, seconds: text };
   const parsed = parseArgs({ allowPositionals: true, options });
-  const { tokens, pairs, rest } = parsed.values;
-  for (const value of [tokens, pairs, rest]) {
+  const { tokens, pairs, seconds } = parsed.values;
+  for (const value of [tokens, pairs, seconds]) {
     if (value !== undefined && !/^[1-9][0-9]{0,6}$/.test(value)) throw new Error(`"${value}" is not a count.`);
   }
   return parsed;

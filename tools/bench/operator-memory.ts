@@ -2,9 +2,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type BenchOptions, createTokens, follow, inParallel, type Result, SECRETS, withCluster } from './cluster.ts';
 
-export function operatorMemory({ tokens = 10_000, restSeconds = 30 }: BenchOptions): Promise<Result[]> {
+export function operatorMemory({ tokens = 10_000, seconds = 30 }: BenchOptions): Promise<Result[]> {
   // until the collector has been through what the work before has left
-  const calm = () => wait((restSeconds * 1000) / 3);
+  const calm = () => wait((seconds * 1000) / 3);
   return withCluster(async ({ admin, namespace, operator }) => {
     await namespace('memory');
     await namespace('unrelated');
@@ -27,8 +27,8 @@ export function operatorMemory({ tokens = 10_000, restSeconds = 30 }: BenchOptio
     await calm();
     const after = process.rssMB();
     const used = process.cpuSeconds();
-    await wait(restSeconds * 1000);
-    const idle = ((process.cpuSeconds() - used) / restSeconds) * 100;
+    await wait(seconds * 1000);
+    const idle = ((process.cpuSeconds() - used) / seconds) * 100;
     process.check();
     const none = { ratio: null, against: null };
     return [
