@@ -2,9 +2,10 @@
 import { Failure } from '../../cli/failure.ts';
 import type { Ground } from '../../cli/policy/ground.ts';
 import type { Declared } from '../../cli/policy/manifests.ts';
+import type { Session } from '../../cli/session.ts';
 import { VERSION } from '../../version.ts';
-import { choice, createCommand, repeatable, UsageError, valuesOf, withDefault } from '../command.ts';
-import { anyText, oneOf } from '../flags.ts';
+import { argumentsOf, choice, createCommand, repeatable, UsageError, valuesOf, withDefault } from '../command.ts';
+import { anyText, namespaceName, oneOf, type Reader, tokenName } from '../flags.ts';
 import { CLUSTER_FLAGS, type ClusterChoice, terminal, withSession } from '../session.ts';
 
 const DEFAULT_POLICIES = ['Deny', 'Allow'] as const;
@@ -18,12 +19,14 @@ const SOURCE_FLAGS = {
     ...withDefault('WHAT', oneOf(DEFAULT_POLICIES), 'Deny', 'Deny or Allow, where no policy matches: as the operator has it.'),
     choices: DEFAULT_POLICIES,
   },
+  ...CLUSTER_FLAGS,
 };
+
+const OUTPUT = choice('FORMAT', ['json', 'yaml'], 'json or yaml.', 'o');
 
 const CHECK_FLAGS = {
   ...SOURCE_FLAGS,
   output: choice('FORMAT', ['json', 'yaml', 'sarif'], 'json, yaml, or sarif for code hosts.', 'o'),
-  ...CLUSTER_FLAGS,
 };
 
 const check = createCommand({
@@ -36,16 +39,75 @@ check.action(async () => {
   const { output, 'default-policy': defaultPolicy, ...sources } = valuesOf(check, CHECK_FLAGS);
   if (sources.filename.length === 0)
     throw new UsageError(check, ['--filename is missing: name a file or a folder, or - for stdin.']);
-  const manifests = await import('../../cli/policy/check.ts');
+  const { check: checkTokens } = await import('../../cli/policy/check.ts');
   const options = { output, defaultPolicy, terminal, now: Date.now() / 1000, version: VERSION };
-  await onGround(sources, ({ tokens }, ground) => manifests.check(tokens, ground, options));
+  const { declared, cluster } = await declaredBy(sources);
+  const run = (ground: Ground) => checkTokens(declared.tokens, ground, options);
+  const { groundIn, groundOf } = await import('../../cli/policy/ground.ts');
+  if (declared.policies.length > 0) return run(groundOf(declared, cluster.namespace));
+  return withSession(cluster, async (session) => run(await groundIn(session, declared)));
+});
+
+const TEST_FLAGS = { output: OUTPUT };
+
+const test = createCommand({
+  name: 'test',
+  description: 'Try policies by tables of cases.',
+  flags: TEST_FLAGS,
+}).argument('<FILE...>', 'Tables: files or folders, or - for stdin.');
+
+test.action(async () => {
+  const { output } = valuesOf(test, TEST_FLAGS);
+  const [{ tablesIn }, { test: tryTables }] = await Promise.all([
+    import('../../cli/policy/table-file.ts'),
+    import('../../cli/policy/test.ts'),
+  ]);
+  tryTables(await tablesIn(argumentsOf(test, anyText)), { output, terminal, now: Date.now() / 1000 });
+});
+
+const EXPLAIN_FLAGS = { ...SOURCE_FLAGS, output: OUTPUT };
+
+const explain = createCommand({
+  name: 'explain',
+  description: 'Tell which policies govern an ApiToken, and what they leave of it.',
+  flags: EXPLAIN_FLAGS,
+}).argument(
+  '<NAME>',
+  'The ApiToken: of the files where --filename is given, else of the cluster. Also as NAMESPACE/NAME.',
+);
+
+explain.action(async () => {
+  const { output, 'default-policy': defaultPolicy, ...sources } = valuesOf(explain, EXPLAIN_FLAGS);
+  const [asked] = argumentsOf(explain, tokenPath);
+  if (asked === undefined) throw new UsageError(explain, ['NAME is missing.']);
+  const namespace = asked.namespace ?? sources.namespace;
+  const { declared, cluster } = await declaredBy({ ...sources, namespace });
+  const [{ explain: explainToken }, { groundIn, groundOf }, { onlyToken }, { findToken }] = await Promise.all([
+    import('../../cli/policy/explain.ts'),
+    import('../../cli/policy/ground.ts'),
+    import('../../cli/policy/manifests.ts'),
+    import('../../cli/tokens.ts'),
+  ]);
+  const options = { output, defaultPolicy, terminal, now: Date.now() / 1000 };
+  const isFromFiles = sources.filename.length > 0;
+  if (isFromFiles && declared.policies.length > 0) {
+    const ground = groundOf(declared, namespace);
+    return explainToken(onlyToken(declared, asked.name, ground.defaultNamespace), ground, options);
+  }
+  return withSession(cluster, async (session: Session) => {
+    const ground = await groundIn(session, declared);
+    const token = isFromFiles
+      ? onlyToken(declared, asked.name, session.namespace)
+      : await findToken(session, asked.name);
+    return explainToken(token, ground, options);
+  });
 });
 
 export const policy = createCommand({
   name: 'policy',
-  description: 'Check ApiTokens against TokenPolicies, try policies, explain what they leave.',
+  description: 'Check manifests against TokenPolicies, try policies, explain what they leave.',
 }).helpCommand('help [command]', 'Show the help of a command.');
-for (const command of [check]) policy.addCommand(command);
+for (const command of [check, test, explain]) policy.addCommand(command);
 
 interface Given extends ClusterChoice {
   filename: readonly string[];
@@ -53,18 +115,22 @@ interface Given extends ClusterChoice {
   namespaces: readonly string[];
 }
 
-/** Asks the cluster only where the files hold no policy. */
-async function onGround(
-  { filename: filenames, policies, namespaces, ...cluster }: Given,
-  run: (declared: Declared, ground: Ground) => Promise<void>,
-): Promise<void> {
-  const [{ declaredIn }, { groundIn, groundOf }] = await Promise.all([
-    import('../../cli/policy/manifests.ts'),
-    import('../../cli/policy/ground.ts'),
-  ]);
+async function declaredBy(given: Given): Promise<{ declared: Declared; cluster: ClusterChoice }> {
+  const { filename: filenames, policies, namespaces, ...cluster } = given;
+  const { declaredIn } = await import('../../cli/policy/manifests.ts');
   const declared = await declaredIn({ filenames, policies, namespaces });
   if (policies.length > 0 && declared.policies.length === 0)
     throw new Failure(`There is no TokenPolicy in ${policies.join(', ')}.`);
-  if (declared.policies.length > 0) return run(declared, groundOf(declared, cluster.namespace));
-  return withSession(cluster, async (session) => run(declared, await groundIn(session, declared)));
+  return { declared, cluster };
 }
+
+/** A name, as `get` takes it, or with its namespace. */
+const tokenPath: Reader<{ namespace: string | undefined; name: string }> = (text) => {
+  const alone = tokenName(text);
+  if ('value' in alone) return { value: { namespace: undefined, name: alone.value } };
+  const [namespace = '', ...rest] = text.split('/');
+  const [place, name] = [namespaceName(namespace), tokenName(rest.join('/'))];
+  return 'value' in place && 'value' in name
+    ? { value: { namespace: place.value, name: name.value } }
+    : { problem: 'must be the name of an ApiToken, or NAMESPACE/NAME' };
+};

@@ -1,59 +1,31 @@
 /** `tokenwright policy check`: what the policies say of ApiTokens before anybody applies them. */
-import { type Evaluation, evaluate, type Violation } from '../../domain/policy/evaluate.ts';
+import type { Violation } from '../../domain/policy/evaluate.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { formatValue } from '../output.ts';
 import { plain, type Terminal } from '../terminal.ts';
 import { placeText } from './documents.ts';
 import { type Ground, noteUnknown } from './ground.ts';
+import { type Checked, type JudgeOptions, judge } from './judge.ts';
 import type { DeclaredToken } from './manifests.ts';
 import { sarifOf } from './sarif.ts';
 
-export const CHECK_FORMATS = ['json', 'yaml', 'sarif'] as const;
-export type DefaultPolicy = 'Allow' | 'Deny';
-
-export interface CheckOptions {
-  readonly output: (typeof CHECK_FORMATS)[number] | undefined;
-  readonly defaultPolicy: DefaultPolicy;
+export interface CheckOptions extends JudgeOptions {
+  readonly output: 'json' | 'yaml' | 'sarif' | undefined;
   readonly terminal: Terminal;
-  /** Epoch seconds. */
-  readonly now: number;
   /** Of this program. */
   readonly version: string;
-}
-
-export interface Checked extends Omit<DeclaredToken, 'namespace' | 'token'> {
-  readonly namespace: string;
-  /** Undefined where there are problems. */
-  readonly evaluation: Evaluation | undefined;
 }
 
 /** @throws Failure where one cannot be judged, or does not comply */
 export async function check(tokens: readonly DeclaredToken[], ground: Ground, options: CheckOptions): Promise<void> {
   const { output, terminal, version } = options;
   const checked: Checked[] = [];
-  for (const token of tokens) checked.push(await checkOne(token, ground, options));
+  for (const token of tokens) checked.push(await judge(token, ground, options));
   noteUnknown(ground, options);
   if (output === 'sarif') terminal.print(formatValue(sarifOf(checked, version), 'json'));
   else if (output !== undefined) terminal.print(formatValue({ tokens: checked.map(toldOf) }, output));
   else terminal.print(checked.map((one) => textOf(one, terminal)).join(''));
   conclude(checked, terminal);
-}
-
-export async function checkOne(
-  { token, ...declared }: DeclaredToken,
-  ground: Ground,
-  { defaultPolicy, now }: Pick<CheckOptions, 'defaultPolicy' | 'now'>,
-): Promise<Checked> {
-  const name = declared.namespace ?? ground.defaultNamespace;
-  if (token === undefined) return { ...declared, namespace: name, evaluation: undefined };
-  const policies = ground.policies.map(({ compiled }) => compiled);
-  const judged = { ...token, metadata: { ...token.metadata, namespace: name } };
-  const namespace = await ground.namespace(name);
-  return {
-    ...declared,
-    namespace: name,
-    evaluation: evaluate({ token: judged, namespace, policies, now: Math.floor(now), defaultPolicy }),
-  };
 }
 
 function conclude(checked: readonly Checked[], { note }: Terminal): void {

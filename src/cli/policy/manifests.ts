@@ -188,3 +188,15 @@ export function metadataOf({ metadata }: Record<string, unknown>): Metadata & { 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** @throws Failure where there is none, or several, or one that is not as it should be */
+export function onlyToken({ tokens }: Declared, name: string, namespace: string): JudgedToken {
+  const [first, ...others] = tokens.filter((one) => one.name === name && (one.namespace ?? namespace) === namespace);
+  const key = `ApiToken ${namespace}/${name}`;
+  if (first === undefined) throw new Failure(`The files declare no ${key}.`);
+  const places = [first, ...others].map(({ place }) => placeText(place));
+  if (others.length > 0) throw new Failure(`The files declare ${key} at ${places.join(', ')}: give one of them.`);
+  if (first.token !== undefined) return first.token;
+  const lines = first.problems.map(({ line, message }) => `${placeText({ ...first.place, line })}: ${message}.`);
+  throw new Failure(lines.join('\n'));
+}

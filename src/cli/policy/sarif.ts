@@ -3,7 +3,7 @@ import { relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Violation } from '../../domain/policy/evaluate.ts';
 import { STDIN } from '../input.ts';
-import type { Checked } from './check.ts';
+import type { Checked } from './judge.ts';
 
 interface Finding {
   /** Stable: what is dismissed by it stays dismissed. */

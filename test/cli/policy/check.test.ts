@@ -201,7 +201,7 @@ describe('for machines', () => {
     expect(sarifProblems({ ...log, runs: [{}] })).not.toBeNull();
     const [{ tool, results }] = log.runs;
     expect(tool.driver.rules.map(({ id }: { id: string }) => id)).toEqual(['prod/TTL', 'any/Owner', 'Manifest']);
-    const places = results.map(({ ruleId, level, locations: [{ physicalLocation: at }] }: never & SarifResult) => [
+    const places = results.map(({ ruleId, level, locations: [{ physicalLocation: at }] }: SarifResult) => [
       ruleId,
       level,
       at.artifactLocation.uri,

@@ -6,7 +6,9 @@ import { documentsIn, type Found } from '../../../src/cli/policy/documents.ts';
 import { folder } from './manifests.ts';
 
 async function found(...paths: string[]): Promise<Found[]> {
-  return Array.fromAsync(documentsIn(paths));
+  const all: Found[] = [];
+  for await (const one of documentsIn(paths)) all.push(one);
+  return all;
 }
 
 async function inFile(content: string | Buffer, name = 'a.yaml') {
