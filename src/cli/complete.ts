@@ -25,11 +25,11 @@ const NOTHING: Completion = { is: 'words', candidates: [] };
 /** @param words what stands after the program's name; the last is the one to complete, and may be empty. */
 export function complete(program: Command, words: readonly string[]): Completion {
   const [name = '', ...rest] = words;
-  const { commands } = program;
   if (rest.length === 0) return wordsOf(commandsOf(program));
   if (name === 'help') return rest.length === 1 ? wordsOf(commandsOf(program)) : NOTHING;
-  const command = commands.find((one) => one.name() === name);
-  return command === undefined ? NOTHING : completeCommand(command, rest);
+  const command = program.commands.find((one) => one.name() === name);
+  if (command === undefined) return NOTHING;
+  return command.commands.length > 0 ? complete(command, rest) : completeCommand(command, rest);
 }
 
 export function formatCompletion(candidates: readonly Candidate[] | 'files', start: string): string {
@@ -56,7 +56,9 @@ function completeCommand(command: Command, words: readonly string[]): Completion
   }
   if (open !== undefined) return valuesOf(open);
   if (words.at(-1)?.startsWith('-')) return wordsOf(command.options.map(optionCandidate));
-  return argumentAt(command, taken.length)?.name() === 'NAME' ? { is: 'tokens', taken, flags } : NOTHING;
+  const argument = argumentAt(command, taken.length)?.name();
+  if (argument === 'FILE') return { is: 'files' };
+  return argument === 'NAME' ? { is: 'tokens', taken, flags } : NOTHING;
 }
 
 function argumentAt({ registeredArguments }: Command, at: number): Argument | undefined {

@@ -14,6 +14,12 @@ const program = new Command('tokenwright')
   )
   .addCommand(new Command('rotate').summary('Now.').description('Long.').argument('<NAME>'))
   .addCommand(new Command('completion').addArgument(new Argument('<SHELL>').choices(['bash'])))
+  .addCommand(
+    new Command('policy')
+      .addCommand(new Command('check').addOption(new Option('-f, --filename <FILE>', 'Which.')))
+      .addCommand(new Command('test').argument('<FILE...>'))
+      .addCommand(new Command('explain').argument('<NAME>')),
+  )
   .addCommand(new Command('__complete'), { hidden: true });
 
 function words(found: Completion): string[] {
@@ -23,11 +29,11 @@ function words(found: Completion): string[] {
 describe('where the cursor is', () => {
   const FLAGS = ['--output', '--namespace', '--kubeconfig', '--all-namespaces'];
   it.each<[string[], string[]]>([
-    [[], ['get', 'rotate', 'completion']],
-    [['r'], ['get', 'rotate', 'completion']],
+    [[], ['get', 'rotate', 'completion', 'policy']],
+    [['r'], ['get', 'rotate', 'completion', 'policy']],
     [
       ['help', ''],
-      ['get', 'rotate', 'completion'],
+      ['get', 'rotate', 'completion', 'policy'],
     ],
     [['help', 'get', ''], []],
     [['nothing', ''], []],
@@ -50,6 +56,20 @@ describe('where the cursor is', () => {
     [['get', '--unknown', ''], ['tokens']],
     [['rotate', ''], ['tokens']],
     [['rotate', 'a', ''], []],
+    [
+      ['policy', ''],
+      ['check', 'test', 'explain'],
+    ],
+    [
+      ['policy', 'help', ''],
+      ['check', 'test', 'explain'],
+    ],
+    [['policy', 'nothing', ''], []],
+    [['policy', 'check', '-'], ['--filename']],
+    [['policy', 'check', '-f', ''], ['files']],
+    [['policy', 'check', ''], []],
+    [['policy', 'test', 'a', ''], ['files']],
+    [['policy', 'explain', ''], ['tokens']],
   ])('%j stands one of %j', (given, expected) => {
     expect(words(complete(program, given))).toEqual(expected);
   });
