@@ -29,6 +29,8 @@ const REFRESHES = 50;
 const NEGATIVE = 10_000;
 /** Values that wait at once: with more, the one that waited longest is answered. Each holds a connection of a gateway, which has not many. */
 const MOST_WAITING = 256;
+/** Waits that one read ends are ended so many at a time, and other calls have their turn between: each is a verdict and an answer. */
+const ENDED_AT_ONCE = 8;
 /** Values that are remembered as unknown. */
 const MOST_REFUTED = 10_000;
 
@@ -44,6 +46,9 @@ export class Lookups {
   /** The oldest first. */
   readonly #waits = new Map<Digest, Wait>();
   readonly #waitsOf = new Map<TokenID, Set<Wait>>();
+  /** How many a read has ended in this turn of the event loop, and those that come next. */
+  #ended = 0;
+  readonly #ending: Wait[] = [];
   /** By UID: the read that has not begun yet, and when the last began. */
   readonly #coming = new Map<string, Promise<boolean>>();
   readonly #read = new Map<string, number>();
@@ -101,9 +106,21 @@ export class Lookups {
     void Promise.all(known.map((token) => this.#nextRead(token))).then((reads) => {
       if (!reads.every(Boolean)) return;
       this.#refute(digest);
-      wait.end();
+      this.#endInTurn(wait);
     });
     return over;
+  }
+
+  #endInTurn(wait: Wait): void {
+    if (this.#ended === 0) setImmediate(() => this.#turn());
+    this.#ended += 1;
+    if (this.#ended <= ENDED_AT_ONCE) wait.end();
+    else this.#ending.push(wait);
+  }
+
+  #turn(): void {
+    this.#ended = 0;
+    for (const wait of this.#ending.splice(0, ENDED_AT_ONCE)) this.#endInTurn(wait);
   }
 
   #refute(digest: Digest): void {

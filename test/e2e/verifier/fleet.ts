@@ -60,12 +60,22 @@ export class Fleet {
     this.stage = stage;
   }
 
-  /** Resolves when all tokens are delivered and every verifier accepts them. */
+  /** Resolves when all tokens are delivered and every verifier accepts them. Leaves nothing running when it fails. */
   static async open(name: string, options: FleetOptions): Promise<Fleet> {
-    const { verifiers, staleness, tokens, flags = {}, operatorFlags = {}, environments = [ENVIRONMENT] } = options;
     const theatre = await Theatre.open(name);
     const fleet = new Fleet(theatre, await theatre.stage());
-    const { stage, audience } = fleet;
+    try {
+      await fleet.#fill(options);
+    } catch (error) {
+      await fleet.close();
+      throw error;
+    }
+    return fleet;
+  }
+
+  async #fill(options: FleetOptions): Promise<void> {
+    const { verifiers, staleness, tokens, flags = {}, operatorFlags = {}, environments = [ENVIRONMENT] } = options;
+    const { stage, audience } = this;
     expectOk(
       await stage.server.create(AUDIENCES, {
         apiVersion: 'tokenwright.dev/v1alpha1',
@@ -74,12 +84,11 @@ export class Fleet {
         spec: { environments, staleness: { max: staleness } },
       }),
     );
-    const starting = Array.from({ length: verifiers }, (_, index) => fleet.#member(`${audience}-${index}`, flags));
+    const starting = Array.from({ length: verifiers }, (_, index) => this.#member(`${audience}-${index}`, flags));
     await stage.start(operatorFlags);
     for (const [token, spec] of Object.entries(tokens)) await stage.issue(token, { audiences: [audience], ...spec });
-    fleet.members.push(...(await Promise.all(starting)));
+    this.members.push(...(await Promise.all(starting)));
     for (const token of Object.keys(tokens)) await stage.untilDelivered(token, 1, 60);
-    return fleet;
   }
 
   /** Its name is that of the namespace, which no other test uses. */

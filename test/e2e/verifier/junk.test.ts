@@ -11,10 +11,8 @@ import { isLong } from './size.ts';
 
 // biome-ignore format: a table
 const SIZE = isLong
-  ? { calls: 1_000_000, rotations: 20, quiet: 30_000, lag: 50, slowdown: 2 }
-  : { calls: 3000, rotations: 2, quiet: 1000, lag: Number.POSITIVE_INFINITY, slowdown: Number.POSITIVE_INFINITY };
-/** Calls under way at a time: an unknown value of a known token id waits up to a second. */
-const UNDER_WAY = 200;
+  ? { calls: 1_000_000, perSecond: 2000, underWay: 600, rotations: 20, quiet: 30_000, lag: 50, slowdown: 2 }
+  : { calls: 3000, perSecond: 1000, underWay: 200, rotations: 2, quiet: 1000, lag: Number.POSITIVE_INFINITY, slowdown: Number.POSITIVE_INFINITY };
 /** Reads that junk may cost the API server in a second: of unknown token ids all together; and one of each known one. */
 const SEARCHES = 10;
 /** Whose ids the junk carries. */
@@ -59,24 +57,26 @@ it(
     const flood = Program.start<FlooderJob, FlooderSeen>('flooder', {
       verifier: member.address,
       calls: SIZE.calls,
-      underWay: UNDER_WAY,
+      perSecond: SIZE.perSecond,
+      underWay: SIZE.underWay,
       knownIDs: AIMED_AT.map((name) => idOf(fleet.value(name))),
     });
     for (let version = 2; version < 2 + SIZE.rotations; version += 1) {
       await stage.requestRotation('rotated');
       await stage.untilDelivered('rotated', version);
     }
-    const { sent, seconds, answers } = await flood.seen;
+    const { seconds, answers } = await flood.seen;
     const { steady, fresh: rotated, lag } = await calling.stop();
     const reads = member.proxy.calls.filter(isRead).length - readsBefore;
     const figures = ({ p50, p99, max }: CallerSeen[string]) => [p50, p99, max].map((ms) => ms.toFixed(1)).join(', ');
     process.stderr.write(
-      `${sent} junk calls in ${seconds.toFixed(1)} s: ${reads} reads of ApiTokens; p50, p99, max in ms: good calls ${figures(steady)} (${figures(quiet.steady)} without junk); rotated ${figures(rotated)}; answers that take no work ${figures(lag)} (${figures(quiet.lag)})\n`,
+      `${SIZE.calls} junk calls in ${seconds.toFixed(1)} s: ${reads} reads of ApiTokens; p50, p99, max in ms: good calls ${figures(steady)} (${figures(quiet.steady)} without junk); rotated ${figures(rotated)}; answers that take no work ${figures(lag)} (${figures(quiet.lag)})\n`,
     );
 
     expect(member.process.ended).toBe(false);
     for (const { statuses } of [steady, rotated, lag]) expect(Object.keys(statuses)).toEqual(['200']);
     expect(Object.keys(answers).sort()).toEqual(JUNK.map(({ what }) => `${what}: 401`).sort());
+    expect(Object.values(answers).reduce((sum, count) => sum + count, 0)).toBe(SIZE.calls);
     expect(reads).toBeGreaterThan(0);
     expect(reads).toBeLessThanOrEqual((SEARCHES + AIMED_AT.length) * (seconds + 1));
     expect(lag.p99).toBeLessThanOrEqual(SIZE.lag);

@@ -1,9 +1,9 @@
 /** Programs that call with good tokens: streams of calls, each over connections of its own. */
 import { readFileSync } from 'node:fs';
-import { setTimeout as wait } from 'node:timers/promises';
+import { constants, setPriority } from 'node:os';
 import { Pool } from 'undici';
 import { percentile } from '../statistics.ts';
-import { carryOut } from './job.ts';
+import { carryOut, steadily } from './job.ts';
 
 export interface Stream {
   /** Asked in turn. */
@@ -52,20 +52,12 @@ async function call(stream: Stream, stop: AbortSignal): Promise<StreamSeen> {
     statuses[status] = (statuses[status] ?? 0) + 1;
   };
 
-  const began = performance.now();
-  const underWay = new Set<Promise<void>>();
-  for (let number = 0; !stop.aborted; number += 1) {
-    const made = once(number);
-    if (perSecond === undefined) {
-      await made;
-      continue;
-    }
-    underWay.add(made);
-    void made.then(() => underWay.delete(made));
-    const due = began + ((number + 1) * 1000) / perSecond;
-    if (due > performance.now()) await wait(due - performance.now());
+  if (perSecond !== undefined) await steadily({ perSecond }, () => !stop.aborted, once);
+  else {
+    // takes what everybody else leaves of the machine: fifty of these would keep the operator itself from running
+    setPriority(constants.priority.PRIORITY_LOW);
+    for (let number = 0; !stop.aborted; number += 1) await once(number);
   }
-  await Promise.all(underWay);
   await Promise.all(targets.map(({ pool }) => pool.close()));
   const [p50, p99, max] = [percentile(milliseconds, 0.5), percentile(milliseconds, 0.99), percentile(milliseconds, 1)];
   return { calls: milliseconds.length, statuses, p50, p99, max };
