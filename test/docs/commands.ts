@@ -10,11 +10,15 @@ export interface Place {
 export const ELSEWHERE: Readonly<Record<string, Place>> = {
   'npm run demo': { file: 'test/tools/demo.test.ts', says: 'tools/demo/demo.ts' },
   'kubectl apply -k deploy/': { file: 'test/install/cluster.test.ts', says: "kubectl('apply', '-k', deploy)" },
+  'kubectl apply -f deploy/examples/policies/baseline.yaml': {
+    file: 'test/install/cluster.test.ts',
+    says: "kubectl('apply', '-f', join(root, 'deploy/examples/policies/baseline.yaml'))",
+  },
   'kubectl apply -k deploy/verifier': {
     file: 'test/install/cluster.test.ts',
     says: "kubectl('apply', '-k', join(root, 'deploy/verifier'))",
   },
-  'helm upgrade --install tokenwright charts/tokenwright --namespace tokenwright-system --create-namespace': {
+  'helm upgrade --install tokenwright charts/tokenwright --namespace tokenwright-system --create-namespace --wait': {
     file: 'test/install/cluster.test.ts',
     says: "helm('install', 'tokenwright', chart",
   },

@@ -91,7 +91,7 @@ describe('what the README promises of its example', () => {
 describe.each(others)('$file', follow);
 
 describe('the examples', () => {
-  it.each(globSync('deploy/examples/{*,revocations/*}.yaml', { cwd: root }).sort())(
+  it.each(globSync('deploy/examples/{*,policies/*,revocations/*}.yaml', { cwd: root }).sort())(
     '%s is taken by the API server',
     async (file) => {
       expect(await run(`kubectl apply -n ${NAMESPACE} --dry-run=server -f ${file}`)).toMatch(/\.tokenwright\.dev\//);

@@ -70,9 +70,9 @@ describe('the chart', () => {
 
   test('begins with the baseline policy of the examples', async () => {
     const [example] = readManifests(await readFile(join(root, 'deploy/examples/policies/baseline.yaml'), 'utf8'));
-    const { spec, metadata } = rendered.find(({ kind }) => kind === 'TokenPolicy') ?? {};
-    expect({ name: metadata?.name, spec }).toEqual({ name: example?.metadata.name, spec: example?.spec });
-    expect(metadata?.annotations).toEqual({ 'helm.sh/hook': 'post-install,post-upgrade' });
+    const baseline = rendered.find(({ kind }) => kind === 'TokenPolicy');
+    expect([baseline?.metadata.name, baseline?.spec]).toEqual([example?.metadata.name, example?.spec]);
+    expect(baseline?.metadata.annotations).toEqual({ 'helm.sh/hook': 'post-install,post-upgrade' });
   });
 
   test('installs each of them as deploy/ does', () => {

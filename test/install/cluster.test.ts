@@ -164,6 +164,10 @@ describe('kubectl', () => {
     await kubectl('delete', '-k', join(root, 'deploy/verifier'), '--timeout=60s');
   });
 
+  test('takes the baseline policy once it has the kind', async () => {
+    await kubectl('apply', '-f', join(root, 'deploy/examples/policies/baseline.yaml'));
+  });
+
   test('deletes all of it', async () => {
     const names = readManifests(await kubectl('kustomize', deploy));
     await kubectl('delete', '-k', deploy, '--timeout=60s');
