@@ -51,8 +51,16 @@ export class Field {
     return this.value === undefined ? [] : Object.keys(this.object()).map((key) => [key, this.at(key)]);
   }
 
-  items(otherwise = 'must be a list with at least one item'): Field[] {
-    if (!Array.isArray(this.value) || this.value.length === 0) throw this.failure(otherwise);
+  /** At least one. */
+  items(): Field[] {
+    const otherwise = 'must be a list with at least one item';
+    const items = this.anyItems(otherwise);
+    if (items.length === 0) throw this.failure(otherwise);
+    return items;
+  }
+
+  anyItems(otherwise: string): Field[] {
+    if (!Array.isArray(this.value)) throw this.failure(otherwise);
     return this.value.map((_, at) => this.at(String(at)));
   }
 

@@ -1,4 +1,5 @@
 /** What the documents declare of ApiTokens, TokenPolicies and Namespaces. Other kinds are passed over. */
+import { isDeepStrictEqual } from 'node:util';
 import { API_TOKEN_KIND, type ApiTokenManifest, apiTokenProblems } from '../../api/apitoken.ts';
 import { API_VERSION, GROUP } from '../../api/group.ts';
 import type { SchemaProblem } from '../../api/object.ts';
@@ -48,8 +49,8 @@ interface Item extends Omit<Found, 'value'> {
 
 class Shelf {
   readonly #tokens: DeclaredToken[] = [];
-  readonly #policies = new Map<string, { manifest: TokenPolicyManifest; place: Place }>();
-  readonly #namespaces = new Map<string, { labels: Labels; place: Place }>();
+  readonly #policies = new Map<string, Kept<TokenPolicyManifest>>();
+  readonly #namespaces = new Map<string, Kept<Labels>>();
   readonly #wrong: string[] = [];
 
   put(found: Found, isJudged: boolean): void {
@@ -67,40 +68,42 @@ class Shelf {
     if (this.#wrong.length > 0) throw new Failure(this.#wrong.join('\n'));
     return {
       tokens: this.#tokens,
-      policies: [...this.#policies.values()].map(({ manifest }) => manifest),
-      namespaces: new Map([...this.#namespaces].map(([name, { labels }]) => [name, labels])),
+      policies: [...this.#policies.values()].map(({ content }) => content),
+      namespaces: new Map([...this.#namespaces].map(([name, { content }]) => [name, content])),
     };
   }
 
   #putPolicy(item: Item): void {
-    const metadata = metadataOf(item.value);
-    const problems = [...metadata.problems, ...tokenPolicyProblems(item.value)];
-    if (this.#isSound(item, TOKEN_POLICY_KIND, metadata.name, problems, this.#policies))
-      this.#policies.set(metadata.name, { manifest: policyManifest(metadata, item.value), place: item.place });
+    const { problems, ...metadata } = metadataOf(item.value);
+    const name = `${TOKEN_POLICY_KIND} ${metadata.name}`;
+    if (this.#isSound(item, name, [...problems, ...tokenPolicyProblems(item.value)]))
+      this.#keep(this.#policies, name, { content: policyManifest(metadata, item.value), place: item.place });
   }
 
   #putNamespace(item: Item): void {
     const { name, labels = {}, problems } = metadataOf(item.value);
-    if (this.#isSound(item, 'Namespace', name, problems, this.#namespaces))
-      this.#namespaces.set(name, { labels, place: item.place });
+    if (this.#isSound(item, `Namespace ${name}`, problems))
+      this.#keep(this.#namespaces, name, { content: labels, place: item.place });
   }
 
-  #isSound(
-    { place, lineOf }: Item,
-    kind: string,
-    name: string,
-    problems: readonly SchemaProblem[],
-    known: ReadonlyMap<string, { place: Place }>,
-  ): boolean {
-    const other = known.get(name)?.place;
+  #isSound({ place, lineOf }: Item, name: string, problems: readonly SchemaProblem[]): boolean {
     for (const problem of problems.slice(0, PROBLEMS_MAX))
-      this.#wrong.push(
-        `${placeText({ ...place, line: lineOf(problem.path) })}: ${kind} ${name}: ${sentenceOf(problem)}.`,
-      );
-    if (other !== undefined)
-      this.#wrong.push(`${placeText(place)}: ${kind} ${name} is at ${placeText(other)} too: keep one.`);
-    return problems.length === 0 && other === undefined;
+      this.#wrong.push(`${placeText({ ...place, line: lineOf(problem.path) })}: ${name}: ${sentenceOf(problem)}.`);
+    return problems.length === 0;
   }
+
+  /** The same may be in several files; what differs has no order that would tell which one counts. */
+  #keep<T>(known: Map<string, Kept<T>>, name: string, kept: Kept<T>): void {
+    const other = known.get(name);
+    if (other === undefined) known.set(name, kept);
+    else if (!isDeepStrictEqual(other.content, kept.content))
+      this.#wrong.push(`${placeText(kept.place)}: ${name} is another one at ${placeText(other.place)}: keep one.`);
+  }
+}
+
+interface Kept<T> {
+  readonly content: T;
+  readonly place: Place;
 }
 
 /** Of one manifest: who mends them sees the rest. */
@@ -111,7 +114,7 @@ function* itemsOf({ value, place, lineOf }: Found): Generator<Item> {
   if (!isObject(value)) return;
   const { apiVersion, kind, items } = value;
   if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) {
-    yield { value, place, lineOf };
+    yield { value: { ...value, spec: withoutNulls(value.spec) }, place, lineOf };
     return;
   }
   for (const [at, item] of items.entries()) {
@@ -183,6 +186,18 @@ export function metadataOf({ metadata }: Record<string, unknown>): Metadata & { 
     ...(annotations && { annotations }),
     problems,
   };
+}
+
+/** The API server prunes fields that are null, so `owner: null` gives no owner. Aliases of one anchor stay one. */
+export function withoutNulls(value: unknown, done = new Map<object, object>()): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const known = done.get(value);
+  if (known !== undefined) return known;
+  const entries = Object.entries(value).filter(([, one]) => one !== null || Array.isArray(value));
+  const pruned = entries.map(([key, one]) => [key, withoutNulls(one, done)] as const);
+  const result = Array.isArray(value) ? pruned.map(([, one]) => one) : Object.fromEntries(pruned);
+  done.set(value, result);
+  return result;
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

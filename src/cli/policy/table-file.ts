@@ -9,7 +9,7 @@ import type { JudgedToken } from '../../domain/policy/rules.ts';
 import { documentsIn, type Found, type Place } from './documents.ts';
 import { Field } from './field.ts';
 import { namespaceOf } from './ground.ts';
-import { declaredIn, metadataOf } from './manifests.ts';
+import { declaredIn, metadataOf, withoutNulls } from './manifests.ts';
 
 export type Expected = Pick<Violation, 'policy' | 'rule'>;
 
@@ -79,7 +79,9 @@ async function policiesOf(item: Field): Promise<readonly TokenPolicyManifest[]> 
 }
 
 function inlinePolicy(item: Field): Pick<TokenPolicyManifest, 'metadata' | 'spec'> {
-  const manifest = { apiVersion: API_VERSION, kind: TOKEN_POLICY_KIND, ...item.object() };
+  const object = item.object();
+  const spec = withoutNulls(object.spec);
+  const manifest = { apiVersion: API_VERSION, kind: TOKEN_POLICY_KIND, ...object, spec };
   const { problems, ...metadata } = metadataOf(manifest);
   item.refuse([...problems, ...tokenPolicyProblems(manifest)]);
   return { metadata, spec: (manifest as unknown as TokenPolicyManifest).spec };
@@ -108,7 +110,7 @@ function tokenOf(field: Field, namespace: string): JudgedToken {
     apiVersion: API_VERSION,
     kind: API_TOKEN_KIND,
     metadata: { name: 'token', ...(given.value === undefined ? {} : given.object()), namespace },
-    spec: spec.value,
+    spec: withoutNulls(spec.value),
   };
   const { problems, ...metadata } = metadataOf(manifest);
   field.refuse([...problems, ...apiTokenProblems(manifest)]);
@@ -116,7 +118,7 @@ function tokenOf(field: Field, namespace: string): JudgedToken {
 }
 
 function expectedOf(field: Field): Expected[] {
-  return field.items('must be "allowed", or a list of {policy, rule}').map((item) => {
+  return field.anyItems('must be "allowed", or a list of {policy, rule}').map((item) => {
     const { policy, rule } = item.keys('policy', 'rule').all(['policy', 'rule']);
     return { policy: policy.value === undefined ? undefined : policy.text(), rule: rule.text() };
   });

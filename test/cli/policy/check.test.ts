@@ -122,7 +122,11 @@ stdin:15: ApiToken support/long
       documents(policy('a', { mode: 'Warn' as 'Audit' })),
       'stdin:2: TokenPolicy a: spec.mode must be one of Enforce, Audit.\n',
     ],
-    ['two policies of one name', documents(PROD, PROD), 'stdin:4: TokenPolicy prod is at stdin:2 too: keep one.\n'],
+    [
+      'two policies of one name',
+      documents(PROD, policy('prod')),
+      'stdin:4: TokenPolicy prod is another one at stdin:2: keep one.\n',
+    ],
     [
       'labels that are no text',
       documents(namespace('a', { b: true })),
