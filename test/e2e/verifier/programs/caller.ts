@@ -52,7 +52,8 @@ async function call(stream: Stream, stop: AbortSignal): Promise<StreamSeen> {
     statuses[status] = (statuses[status] ?? 0) + 1;
   };
 
-  if (perSecond !== undefined) await steadily({ perSecond }, () => !stop.aborted, once);
+  // at least once, or there is nothing to tell
+  if (perSecond !== undefined) await steadily({ perSecond }, (number) => number === 0 || !stop.aborted, once);
   else {
     // takes what everybody else leaves of the machine: fifty of these would keep the operator itself from running
     setPriority(constants.priority.PRIORITY_LOW);
