@@ -42,7 +42,7 @@ describe.skipIf(isLeftOut('nginx'))('rotations under load', () => {
     const tls = await certificate();
     fleet = await Fleet.open('zero-downtime', {
       verifiers: 1,
-      staleness: '30s',
+      staleness: '5m',
       // those that follow a Secret wait for as long; a restart ends its overlap by itself, however slow the machine
       tokens: Object.fromEntries(
         names.map((name) => [
@@ -57,7 +57,7 @@ describe.skipIf(isLeftOut('nginx'))('rotations under load', () => {
         'no-metrics-auth': '',
       },
       // a pod that is gone is heard of here only after a moment
-      operatorFlags: { 'settle-after': '3s' },
+      operatorFlags: { 'settle-after': '3s', 'max-concurrent-rollouts': String(SIZE.tokens) },
     });
     // other tests inspect the operator's writes, for which they read its audit file at each of them
     fleet.stage.proxy.inspect = undefined;
