@@ -57,6 +57,7 @@ function everything(metrics: PrometheusMetrics): void {
   metrics.restarted('Deployment');
   metrics.exposeCounter('events_dropped_total', 'Events that were lost.', () => 4);
   metrics.token('support/a', facts('a', { stalled: true, pendingRestarts: 2 }));
+  metrics.policy('baseline', { tokens: 3, violating: 1 });
 }
 
 describe('what is counted', () => {
@@ -251,5 +252,20 @@ describe('Prometheus', () => {
     const metrics = make();
     metrics.token('x', facts('a"b\\c\nd'));
     expect(await textOf(metrics)).toContain('name="a\\"b\\\\c\\nd"');
+  });
+});
+
+describe('TokenPolicies', () => {
+  it('are counted as long as they are there, and no more of them than are bounded', async () => {
+    const metrics = make();
+    metrics.policy('baseline', { tokens: 3, violating: 1 });
+    metrics.policy('baseline', { tokens: 4, violating: 0 });
+    const samples = await samplesOf(metrics);
+    expect(samples.get('tokenwright_policy_tokens{policy="baseline"}')).toBe(4);
+    expect(samples.get('tokenwright_policy_violations{policy="baseline"}')).toBe(0);
+    metrics.policy('baseline', undefined);
+    expect(seriesOf(await samplesOf(metrics), 'tokenwright_policy_tokens')).toEqual([]);
+    for (let i = 0; i < 3000; i += 1) metrics.policy(`p-${i}`, { tokens: 1, violating: 1 });
+    expect(seriesOf(await samplesOf(metrics), 'tokenwright_policy_violations')).toHaveLength(1000);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decide, MAX_VERSIONS } from '../../../src/domain/lifecycle/decide.ts';
 import type { Consumer, Seen } from '../../../src/domain/lifecycle/seen.ts';
-import { APP, CURRENT, digest, HOLDS_1, HOLDS_2, live, NOW, ROTATED, seen, TUNING, version } from './looks.ts';
+import { APP, CURRENT, digest, HOLDS_1, HOLDS_2, live, NOW, order, ROTATED, seen, TUNING, version } from './looks.ts';
 
 const fresh: Consumer = { ...APP, pods: { stale: 0, startedBefore: false } };
 
@@ -248,6 +248,55 @@ const TABLE: [string, Seen, object][] = [
     { do: 'retire', versions: [1], reason: 'OverlapEnded' },
   ],
 ];
+
+const FORBIDDEN = { compliance: { allows: false, reason: 'PolicyViolated', message: 'forbidden' } } as const;
+const SETTLED = { ...HOLDS_2, settledFor: 2 };
+
+describe('while a policy forbids what the spec asks for', () => {
+  const none = { is: 'absent' } as const;
+  const blank = { lastVersion: 0, versions: [] };
+  const orphan = { versions: [version(2, 'Next', { issueTime: NOW - 15 }), CURRENT] };
+  it.each<[string, Parameters<typeof seen>[0]]>([
+    ['the first version', { secret: none, sealState: 'absent', status: blank }],
+    ['a rotation that somebody asks for', { rotateRequest: 'now' }],
+    ['a rotation that is due', { status: { versions: [version(1, 'Current', { expirationTime: NOW + 600 })] } }],
+    ['a healing of the Secret', { secret: none }],
+    ['a healing of the status', { sealState: 'broken' }],
+    ['a version beside an orphan', { status: orphan }],
+    ['a replacement of what was revoked', { secret: none, status: { versions: [], revokedThroughVersion: 1 } }],
+  ])('does not mint %s, which it would otherwise', (_, change) => {
+    expect(decide(seen(change), NOW, TUNING).do).toBe('mint');
+    expect(decide(seen({ ...change, ...FORBIDDEN }), NOW, TUNING)).toMatchObject({
+      do: 'wait',
+      standstill: { why: 'Forbidden' },
+    });
+  });
+
+  it.each<[string, Parameters<typeof seen>[0], string]>([
+    [
+      'delivers what it minted',
+      { held: new Set([digest(2)]), status: { versions: [version(2, 'Next'), CURRENT] } },
+      'writeSecret',
+    ],
+    [
+      'promotes it',
+      { secret: HOLDS_2, consumers: live(), status: { versions: [version(2, 'Next'), CURRENT] } },
+      'promote',
+    ],
+    ['retires Previous', { secret: SETTLED, consumers: live(fresh), status: ROTATED }, 'retire'],
+    ['carries out revocations', { orders: [order('o')] }, 'revoke'],
+    ['ends the grant', { spec: { notAfter: NOW } }, 'removeSecret'],
+    ['repairs what needs no new value', { secret: { ...HOLDS_1, asDeclared: false } }, 'repair'],
+    ['seals with the newest key', { sealState: 'old-key' }, 'reseal'],
+  ])('%s all the same', (_, change, action) => {
+    expect(decide(seen({ ...change, ...FORBIDDEN }), NOW, TUNING).do).toBe(action);
+  });
+
+  it('rests until the rotation is due, and only then says that it is forbidden', () => {
+    const action = decide(seen(FORBIDDEN), NOW, TUNING);
+    expect(action).toEqual(decide(seen(), NOW, TUNING));
+  });
+});
 
 describe('decide', () => {
   it.each(TABLE)('%s', (_sentence, input, expected) => {
