@@ -40,10 +40,10 @@ export const TRIED: Readonly<Record<string, Place>> = {
 };
 
 /** What is run as it stands. */
-const PROGRAMS = ['kubectl', 'tokenwright'];
+const PROGRAMS = ['kubectl ', 'tokenwright ', 'helm template '];
 
 export function isRun(command: string): boolean {
-  return PROGRAMS.includes(command.split(' ')[0] ?? '') || command in ELSEWHERE;
+  return PROGRAMS.some((program) => command.startsWith(program)) || command in ELSEWHERE;
 }
 
 /** What the documentation leaves to its readers. */

@@ -60,6 +60,7 @@ it.each([
   ['npm run demo', true],
   ['npm run unheard-of', false],
   ['helm install tokenwright charts/tokenwright', false],
+  ['helm template tokenwright charts/tokenwright', true],
   ['kubectl-unheard-of', false],
 ])('`%s` is run: %s', (command, expected) => {
   expect(isRun(command)).toBe(expected);
