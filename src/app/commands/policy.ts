@@ -4,7 +4,16 @@ import type { Ground } from '../../cli/policy/ground.ts';
 import type { Declared } from '../../cli/policy/manifests.ts';
 import type { Session } from '../../cli/session.ts';
 import { VERSION } from '../../version.ts';
-import { argumentsOf, choice, createCommand, repeatable, UsageError, valuesOf, withDefault } from '../command.ts';
+import {
+  argumentsOf,
+  choice,
+  createCommand,
+  optional,
+  repeatable,
+  UsageError,
+  valuesOf,
+  withDefault,
+} from '../command.ts';
 import { anyText, namespaceName, oneOf, type Reader, tokenName } from '../flags.ts';
 import { CLUSTER_FLAGS, type ClusterChoice, terminal, withSession } from '../session.ts';
 
@@ -20,6 +29,7 @@ const SOURCE_FLAGS = {
     choices: DEFAULT_POLICIES,
   },
   ...CLUSTER_FLAGS,
+  namespace: optional('NAME', namespaceName, "Of ApiTokens that name none. The context's own, and without a cluster default, unless given.", 'n'),
 };
 
 const OUTPUT = choice('FORMAT', ['json', 'yaml'], 'json or yaml.', 'o');
