@@ -74,25 +74,34 @@ function sealed(deps: ApiTokenDeps, { seen }: Observation, { status, reseal }: S
   return { ...status, seal: sealOf(sealContentOf(seen.uid, status, sequence + 1), deps.sealKeys.signing()) };
 }
 
-/** Troubles become events when they begin; `Issued` and the like are announced by who causes them. */
+/** Troubles become events when they begin, and what policies allow again; `Issued` and the like are announced by who causes them. */
 function announce(deps: ApiTokenDeps, token: ApiToken, conditions: readonly ApiTokenCondition[]): void {
   const compliance = conditions.find(({ type }) => type === 'Compliant');
   for (const condition of conditions) {
-    const { reason, message } = condition;
-    const isTrouble =
-      condition === compliance
-        ? condition.status === 'False'
-        : (condition.type === 'Stalled' && reason !== compliance?.reason) ||
-          reason === 'RolloutLate' ||
-          (condition.type === 'Ready' && reason === 'Expired');
-    const before = token.status?.conditions?.find((c) => c.type === condition.type);
+    const { type, reason, message } = condition;
+    const before = token.status?.conditions?.find((c) => c.type === type);
     if (before?.reason === reason) continue;
-    if (condition === compliance && before && !isTrouble)
-      deps.events.event(regarding(token), { type: 'Normal', reason, action: 'Reconcile', note: message });
-    if (!isTrouble) continue;
-    deps.events.event(regarding(token), { type: 'Warning', reason, action: 'Reconcile', note: message });
-    deps.metrics.failed(reason);
-    deps.log.warn({ token: keyOf(token), reason, detail: message }, 'token needs attention');
+    const event = { reason, action: 'Reconcile', note: message };
+    if (isTrouble(condition, compliance)) {
+      deps.events.event(regarding(token), { type: 'Warning', ...event });
+      // what a policy forbids is counted with the policy
+      if (condition !== compliance) deps.metrics.failed(reason);
+      deps.log.warn({ token: keyOf(token), reason, detail: message }, 'token needs attention');
+    } else if (condition === compliance && before) {
+      deps.events.event(regarding(token), { type: 'Normal', ...event });
+    }
+  }
+}
+
+function isTrouble({ type, status, reason }: ApiTokenCondition, compliance: ApiTokenCondition | undefined): boolean {
+  switch (type) {
+    case 'Compliant':
+      return status === 'False';
+    case 'Stalled':
+      // said of Compliant already
+      return reason !== compliance?.reason;
+    default:
+      return reason === 'RolloutLate' || (type === 'Ready' && reason === 'Expired');
   }
 }
 
