@@ -12,6 +12,8 @@ export class Consumers {
   /** By the UID of the pod. */
   readonly #running = new Map<string, { name: string; program: Caller }>();
   readonly #programs: Caller[] = [];
+  /** Date.now() when its pod was seen to be gone: what is answered later, a program in a pod would not hear any more. */
+  readonly #goneAt = new Map<Caller, number>();
   readonly #files: SecretFile[] = [];
   #stopping = false;
 
@@ -29,6 +31,7 @@ export class Consumers {
         const pod = timeline.get('pods', namespace, name);
         if (pod?.metadata.uid === uid && !pod.metadata.deletionTimestamp) continue;
         this.#running.delete(uid);
+        this.#goneAt.set(program, Date.now());
         void program.stop();
       }
       for (const { metadata } of timeline.list('pods', namespace)) {
@@ -63,9 +66,13 @@ export class Consumers {
     this.#stage.timeline.poke();
     for (const file of this.#files) file.close();
     const statuses = new Map<string, number>();
-    for (const { calls } of await Promise.all(this.#programs.map((program) => program.stop()))) {
-      for (const [status, count] of Object.entries(calls.statuses))
-        statuses.set(status, (statuses.get(status) ?? 0) + count);
+    await Promise.all(this.#programs.map((program) => program.stop()));
+    for (const program of this.#programs) {
+      const { calls } = await program.stop();
+      const goneAt = this.#goneAt.get(program) ?? Number.POSITIVE_INFINITY;
+      const heard = calls.refused.filter(({ answeredAt }) => answeredAt <= goneAt).map(({ status }) => status);
+      for (const status of heard) statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      statuses.set('200', (statuses.get('200') ?? 0) + (calls.statuses['200'] ?? 0));
     }
     return statuses;
   }

@@ -18,6 +18,8 @@ export interface StreamSeen {
   calls: number;
   /** How often each was answered; by its code what was not. */
   statuses: Record<string, number>;
+  /** Those that were not let through, with Date.now() when the answer was there. */
+  refused: { status: string; answeredAt: number }[];
   /** Milliseconds. */
   p50: number;
   p99: number;
@@ -34,6 +36,7 @@ async function call(stream: Stream, stop: AbortSignal): Promise<StreamSeen> {
     return { pool: new Pool(origin, { connections: perSecond === undefined ? 1 : 32 }), path: pathname + search };
   });
   const statuses: Record<string, number> = {};
+  const refused: StreamSeen['refused'] = [];
   const milliseconds: number[] = [];
   const once = async (number: number) => {
     const { pool, path } = targets[number % targets.length] as (typeof targets)[number];
@@ -50,6 +53,7 @@ async function call(stream: Stream, stop: AbortSignal): Promise<StreamSeen> {
       .catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
     milliseconds.push(performance.now() - began);
     statuses[status] = (statuses[status] ?? 0) + 1;
+    if (status !== '200') refused.push({ status, answeredAt: Date.now() });
   };
 
   // at least once, or there is nothing to tell
@@ -61,7 +65,7 @@ async function call(stream: Stream, stop: AbortSignal): Promise<StreamSeen> {
   }
   await Promise.all(targets.map(({ pool }) => pool.close()));
   const [p50, p99, max] = [percentile(milliseconds, 0.5), percentile(milliseconds, 0.99), percentile(milliseconds, 1)];
-  return { calls: milliseconds.length, statuses, p50, p99, max };
+  return { calls: milliseconds.length, statuses, refused, p50, p99, max };
 }
 
 await carryOut<CallerJob, CallerSeen>(async (job, stop) => {
