@@ -45,6 +45,21 @@ it('measures the verifier over HTTP and gRPC, with and without audit', async () 
   expect(found['verifier.memory']?.value).toBeGreaterThan(40);
 });
 
+it('measures evaluations of policies, and what they add to a create', async () => {
+  const found = await results('policy', '--tokens=5', '--pairs=1');
+  expect(found['policy.evaluations.1']?.value).toBeGreaterThan(0);
+  expect(found['policy.evaluations.100']).toMatchObject({ unit: 'tokens/s', against: '1 policy' });
+  expect(found['policy.admission.100-matching.cpu']?.value).toBeGreaterThan(0);
+  expect(found['policy.admission.0-policies.p50']).toMatchObject({ unit: 'ms', ratio: null });
+  for (const setting of ['1-matching', '100-none-matching', '100-matching']) {
+    for (const figure of ['p50', 'p99']) {
+      const row = found[`policy.admission.${setting}.${figure}`];
+      expect(row).toMatchObject({ unit: 'ms', against: '0 policies' });
+      expect(row?.ratio).toBeGreaterThan(0);
+    }
+  }
+});
+
 it('lists the benches when it does not know the name', async () => {
   await expect(run(process.execPath, [main, 'nonsense'])).rejects.toMatchObject({
     code: 2,

@@ -48,7 +48,7 @@ export interface Bench {
   bare: ApiServerClient;
   /** CPU that the control plane has used. */
   serverCpuSeconds(): number;
-  namespace(name: string): Promise<void>;
+  namespace(name: string, labels?: Record<string, string>): Promise<void>;
   operator(namespace: string | undefined): Operator;
 }
 
@@ -100,7 +100,7 @@ export async function withCluster<T>(use: (bench: Bench) => Promise<T>): Promise
         const pids = SERVER_PROCESSES.map((name) => plane.pid(name)).filter((pid) => pid !== undefined);
         return pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
       },
-      namespace: async (name) => void (await admin.create(NAMESPACES, { metadata: { name } })),
+      namespace: async (name, labels = {}) => void (await admin.create(NAMESPACES, { metadata: { name, labels } })),
       operator: (namespace) => {
         const operator = new Operator(join(folder, 'tokenwright.js'), { kubeconfig, namespace, nodeOptions });
         running.push(operator);

@@ -3,12 +3,14 @@ import { parseArgs } from 'node:util';
 import type { BenchOptions, Result } from './cluster.ts';
 import { operatorMemory } from './operator-memory.ts';
 import { operatorThroughput } from './operator-throughput.ts';
+import { policyBench } from './policy.ts';
 import { verifierBench } from './verifier.ts';
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Result[]>> = {
   'operator-throughput': operatorThroughput,
   'operator-memory': operatorMemory,
   verifier: verifierBench,
+  policy: policyBench,
 };
 const LIST = `Benches: ${Object.keys(BENCHES).join(', ')}`;
 const USAGE = `usage: npm run bench <name> -- [--json] [--tokens N] [--pairs N] [--seconds N]\n${LIST}`;
