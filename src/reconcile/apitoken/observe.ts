@@ -75,7 +75,7 @@ export async function observe(deps: ApiTokenDeps, key: string, objects: Objects,
     secret: seeSecret(subject, secret, status),
     held: deps.values.digests(uid),
     consumers: await consumers(deps, subject, status, live),
-    rolloutSlot: deps.rollouts.hasRoom(deps.clock.now()),
+    rolloutSlot: deps.rollouts.hasRoom(key, deps.clock.now()),
   };
   if (rotateRequest !== undefined) seen.rotateRequest = rotateRequest;
   return { ...objects, key, seen, subject };

@@ -122,7 +122,7 @@ function unfinishedOf(deps: ApiTokenDeps, { seen, key }: Observation, now: numbe
   const { restarts } = seen.status;
   if (!seen.spec.ok || !restarts || restarts.pending === 0) return undefined;
   const plan = planRestarts(seen, seen.spec.spec, restarts, now);
-  if (plan.heldBack) deps.rollouts.wait(key);
+  if (plan.heldBack && !seen.rolloutSlot) deps.rollouts.wait(key);
   return plan.unfinished.map((c) => `${c.kind}/${c.name}`);
 }
 
