@@ -25,6 +25,7 @@ import { KubeEventRecorder } from '../telemetry/events.ts';
 import { PrometheusMetrics } from '../telemetry/metrics.ts';
 import { TelemetryServer } from '../telemetry/server.ts';
 import type { OperatorConfig } from './operator-config.ts';
+import { rollCall } from './verifier-lease.ts';
 import { Watches } from './watches.ts';
 
 const CONTROLLER = 'apitoken';
@@ -135,6 +136,7 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         revocations: watches.revocations,
         book: watches.orders,
         hurry,
+        verifiers: rollCall(client, config.namespace, clock),
         log,
         clock,
         retention: config.revocationRetentionSeconds,

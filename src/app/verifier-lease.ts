@@ -1,5 +1,5 @@
 /** The Lease by which others know that this verifier is there, and so that its receipts are to be expected. */
-import type { KubeClient, KubeObject, Logger, ResourceType } from '../ports.ts';
+import type { Clock, KubeClient, KubeObject, Logger, ResourceType } from '../ports.ts';
 
 interface Lease extends KubeObject {
   spec: { holderIdentity: string; leaseDurationSeconds: number; renewTime: string };
@@ -13,8 +13,32 @@ const LEASES: ResourceType<Lease> = {
   namespaced: true,
 };
 
+const COMPONENT = 'app.kubernetes.io/component';
 const DURATION_SECONDS = 30;
 const INTERVAL = 10_000;
+
+/** How long an answer about who is there is good for, in milliseconds. Shorter than a Lease lasts. */
+const ROLL_CALL = 5_000;
+
+/** The names of the verifiers that are there, asked for anew at most every few seconds. */
+export function rollCall(client: Pick<KubeClient, 'list'>, namespace: string, clock: Clock): () => Promise<string[]> {
+  let asked = Number.NEGATIVE_INFINITY;
+  let answer: Promise<string[]> = Promise.resolve([]);
+  const call = async () => {
+    const leases = await client.list(LEASES, { namespace, labelSelector: `${COMPONENT}=verifier` });
+    const isThere = ({ spec }: Lease) => Date.parse(spec.renewTime) + spec.leaseDurationSeconds * 1000 > clock.now();
+    return leases
+      .filter(isThere)
+      .map(({ spec }) => spec.holderIdentity)
+      .sort();
+  };
+  return () => {
+    if (clock.now() - asked < ROLL_CALL) return answer;
+    asked = clock.now();
+    answer = call();
+    return answer;
+  };
+}
 
 export interface VerifierLeaseOptions {
   client: Pick<KubeClient, 'apply'>;
@@ -34,7 +58,7 @@ export function keepLease(options: VerifierLeaseOptions): () => Promise<void> {
       metadata: {
         namespace,
         name: `tokenwright-verifier-${verifier}`,
-        labels: { 'app.kubernetes.io/component': 'verifier', 'tokenwright.dev/environment': environment },
+        labels: { [COMPONENT]: 'verifier', 'tokenwright.dev/environment': environment },
       },
       // MicroTime
       spec: {

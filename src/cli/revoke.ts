@@ -114,16 +114,27 @@ async function followOrder(session: Session, order: OrderManifest, timeoutSecond
   };
   await follow(async () => sealing(await statusNow()), options);
   const receipts = new Map<string, RevocationReceipt>();
+  let expected: readonly string[] | undefined;
   let lastNews = performance.now();
+  const silent = () => expected?.filter((verifier) => !receipts.has(verifier));
   await follow(async () => {
-    for (const receipt of (await statusNow()).receipts ?? []) {
+    const status = await statusNow();
+    expected = status.expectedVerifiers;
+    for (const receipt of status.receipts ?? []) {
       if (!receipts.has(receipt.verifier)) lastNews = performance.now();
       receipts.set(receipt.verifier, receipt);
     }
     const isQuiet = performance.now() - lastNews >= RECEIPTS_MS;
-    return isQuiet ? { is: 'done' } : { is: 'underway', says: 'sealed; verifiers are heard' };
+    const count = expected?.length ?? 0;
+    const haveAll = count > 0 && silent()?.length === 0;
+    const heard = count > 0 ? `${count - (silent()?.length ?? 0)} of ${count} verifiers heard` : 'verifiers are heard';
+    return isQuiet || haveAll ? { is: 'done' } : { is: 'underway', says: `sealed; ${heard}` };
   }, options);
   tellReceipts(session, [...receipts.values()]);
+  for (const verifier of silent() ?? [])
+    terminal.note(
+      `${verifier} has not said that it refuses the tokens. If it is cut off, it refuses every call once the staleness of the audience is over.`,
+    );
 }
 
 function sealing({ sealed, conditions }: TokenRevocationStatus): Progress {

@@ -25,6 +25,8 @@ export interface RevocationDeps extends ProofDeps {
   /** From the watch. */
   namespaces: Namespaces;
   hurry(key: string, order: string): void;
+  /** The names of the verifiers that are there. */
+  verifiers(): Promise<readonly string[]>;
   log: Logger;
   clock: Clock;
   /** Seconds after which what is sealed is deleted. */
@@ -35,6 +37,9 @@ export interface RevocationDeps extends ProofDeps {
 const LOOK_AGAIN = 50;
 /** Where the cache knew less than the API server. Milliseconds. */
 const PROVE_AGAIN = 500;
+
+/** As many stand in status. */
+const MOST_EXPECTED = 64;
 
 /** @returns when to look again, in epoch milliseconds */
 export async function reconcileRevocation(deps: RevocationDeps, key: string): Promise<{ requeueAt?: number }> {
@@ -111,10 +116,21 @@ async function seal(deps: RevocationDeps, revocation: Revocation, seen: Revocati
   for (const key of proof?.left ?? []) deps.hurry(key, uid);
   if (!proof || proof.left.length > 0) return false;
   const { matched } = proof;
-  const said = { matched, sealed: true, sealedTime: rfc3339(now) };
+  const expected = await expectedVerifiers(deps);
+  const said = { matched, sealed: true, sealedTime: rfc3339(now), ...(expected && { expectedVerifiers: expected }) };
   await writeStatus(deps, revocation, said, conditionsOf(matched, true, seen.lasts), now);
   deps.log.info({ revocation: keyOf(revocation), uid, matched }, 'revocation sealed');
   return true;
+}
+
+/** Undefined where that cannot be told: an order is sealed all the same. */
+async function expectedVerifiers(deps: RevocationDeps): Promise<string[] | undefined> {
+  try {
+    return (await deps.verifiers()).slice(0, MOST_EXPECTED);
+  } catch (error) {
+    deps.log.warn({ err: error }, 'verifiers not known: receipts to expect are not noted');
+    return undefined;
+  }
 }
 
 async function report(deps: RevocationDeps, revocation: Revocation, seen: RevocationSeen, now: number): Promise<void> {
@@ -125,7 +141,7 @@ async function report(deps: RevocationDeps, revocation: Revocation, seen: Revoca
 async function writeStatus(
   deps: RevocationDeps,
   revocation: Revocation,
-  said: Pick<TokenRevocationStatus, 'matched' | 'sealed' | 'sealedTime'>,
+  said: Pick<TokenRevocationStatus, 'matched' | 'sealed' | 'sealedTime' | 'expectedVerifiers'>,
   conditions: ReturnType<typeof conditionsOf>,
   now: number,
 ): Promise<void> {

@@ -57,6 +57,7 @@ beforeEach(() => {
     },
     book: { progress: () => progress },
     hurry: (key, order) => hurried.push(`${key} for ${order}`),
+    verifiers: async () => ['v-1', 'v-2'],
     log: listening().log,
     clock: { now: () => now },
     retention: 3600,
@@ -64,6 +65,24 @@ beforeEach(() => {
 });
 
 const step = () => reconcileRevocation(deps, 'support/leak');
+
+describe('the verifiers whose receipts are to be expected', () => {
+  beforeEach(() => {
+    held = revocation('support/leak', HELD);
+  });
+
+  it('are noted when it is sealed', async () => {
+    await step();
+    expect(held?.status).toMatchObject({ sealed: true, expectedVerifiers: ['v-1', 'v-2'] });
+  });
+
+  it('are no reason to leave it unsealed', async () => {
+    deps.verifiers = () => Promise.reject(new Error('no answer'));
+    await step();
+    expect(held?.status?.sealed).toBe(true);
+    expect(held?.status).not.toHaveProperty('expectedVerifiers');
+  });
+});
 
 describe('a revocation', () => {
   it('goes its way: held, sealed, let go, deleted', async () => {

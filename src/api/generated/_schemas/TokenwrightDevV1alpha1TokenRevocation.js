@@ -1,7 +1,7 @@
 // Generated from crds/ by `npm run generate`. Do not edit.
 import { formats } from "@kubernetes-models/validate";
-export const validate = validate24;
-const schema9 = {
+export const validate = validate25;
+const schema10 = {
   "type": "object",
   "properties": {
     "apiVersion": {
@@ -17,17 +17,17 @@ const schema9 = {
       "$ref": "NfZMhwSgAcnzmxEVMJKNmr2sYjucIoJgy6JBmSDxI"
     },
     "status": {
-      "$ref": "2sjSQi7OebPDAFfsokw35dVvdgEVRqZXfpWdJBxwyY"
+      "$ref": "kxNPkxM8nVF63nbEwrkmLBYqvBjG88gbC3svn27cZ68"
     }
   },
   "required": ["spec", "apiVersion", "kind"],
   "$id": "tokenwright.dev.v1alpha1.TokenRevocation"
 };
-const schema10 = {
+const schema11 = {
   "type": "string",
   "enum": ["tokenwright.dev/v1alpha1"]
 };
-function validate25(data, {
+function validate26(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -57,7 +57,7 @@ function validate25(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema10.enum
+        allowedValues: schema11.enum
       }
     };
     if (vErrors === null) {
@@ -67,14 +67,14 @@ function validate25(data, {
     }
     errors++;
   }
-  validate25.errors = vErrors;
+  validate26.errors = vErrors;
   return errors === 0;
 }
-const schema11 = {
+const schema12 = {
   "type": "string",
   "enum": ["TokenRevocation"]
 };
-function validate27(data, {
+function validate28(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -104,7 +104,7 @@ function validate27(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema11.enum
+        allowedValues: schema12.enum
       }
     };
     if (vErrors === null) {
@@ -114,15 +114,15 @@ function validate27(data, {
     }
     errors++;
   }
-  validate27.errors = vErrors;
+  validate28.errors = vErrors;
   return errors === 0;
 }
-const schema12 = {
+const schema13 = {
   "nullableRef": "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta#"
 };
-const schema13 = {};
-import { validate as validate30 } from "@kubernetes-models/apimachinery/_schemas/IoK8sApimachineryPkgApisMetaV1ObjectMeta";
-function validate29(data, {
+const schema14 = {};
+import { validate as validate31 } from "@kubernetes-models/apimachinery/_schemas/IoK8sApimachineryPkgApisMetaV1ObjectMeta";
+function validate30(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -131,20 +131,20 @@ function validate29(data, {
   let vErrors = null;
   let errors = 0;
   if (data !== null) {
-    if (!validate30(data, {
+    if (!validate31(data, {
       instancePath,
       parentData,
       parentDataProperty,
       rootData
     })) {
-      vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+      vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
       errors = vErrors.length;
     }
   }
-  validate29.errors = vErrors;
+  validate30.errors = vErrors;
   return errors === 0;
 }
-const schema14 = {
+const schema15 = {
   "type": "object",
   "required": ["match", "reason"],
   "properties": {
@@ -168,7 +168,7 @@ const schema14 = {
     }
   }
 };
-const schema15 = {
+const schema16 = {
   "type": "object",
   "properties": {
     "name": {
@@ -188,13 +188,13 @@ const schema15 = {
     }
   }
 };
-const schema16 = {
+const schema17 = {
   "type": "string",
   "maxLength": 63,
   "nullable": true
 };
 import func2 from "@kubernetes-models/validate/runtime/ucs2length";
-function validate35(data, {
+function validate36(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -236,15 +236,15 @@ function validate35(data, {
       errors++;
     }
   }
-  validate35.errors = vErrors;
+  validate36.errors = vErrors;
   return errors === 0;
 }
-const schema17 = {
+const schema18 = {
   "type": "string",
   "maxLength": 8,
   "nullable": true
 };
-function validate37(data, {
+function validate38(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -286,15 +286,15 @@ function validate37(data, {
       errors++;
     }
   }
-  validate37.errors = vErrors;
+  validate38.errors = vErrors;
   return errors === 0;
 }
-const schema18 = {
+const schema19 = {
   "type": "string",
   "maxLength": 128,
   "nullable": true
 };
-function validate39(data, {
+function validate40(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -336,15 +336,15 @@ function validate39(data, {
       errors++;
     }
   }
-  validate39.errors = vErrors;
+  validate40.errors = vErrors;
   return errors === 0;
 }
-const schema19 = {
+const schema20 = {
   "type": "string",
   "maxLength": 24,
   "nullable": true
 };
-function validate41(data, {
+function validate42(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -386,10 +386,10 @@ function validate41(data, {
       errors++;
     }
   }
-  validate41.errors = vErrors;
+  validate42.errors = vErrors;
   return errors === 0;
 }
-const schema20 = {
+const schema21 = {
   "type": "object",
   "properties": {
     "matchLabels": {
@@ -401,7 +401,7 @@ const schema20 = {
   },
   "nullable": true
 };
-const schema21 = {
+const schema22 = {
   "type": "object",
   "minProperties": 1,
   "maxProperties": 32,
@@ -459,7 +459,7 @@ function validate21(data, {
   validate21.errors = vErrors;
   return errors === 0;
 }
-function validate44(data, {
+function validate45(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -528,10 +528,10 @@ function validate44(data, {
       }
     }
   }
-  validate44.errors = vErrors;
+  validate45.errors = vErrors;
   return errors === 0;
 }
-const schema22 = {
+const schema23 = {
   "type": "array",
   "minItems": 1,
   "maxItems": 16,
@@ -540,7 +540,7 @@ const schema22 = {
   },
   "nullable": true
 };
-const schema23 = {
+const schema24 = {
   "type": "object",
   "required": ["key", "operator"],
   "properties": {
@@ -555,11 +555,11 @@ const schema23 = {
     }
   }
 };
-const schema24 = {
+const schema25 = {
   "type": "string",
   "maxLength": 317
 };
-function validate49(data, {
+function validate50(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -600,14 +600,14 @@ function validate49(data, {
     }
     errors++;
   }
-  validate49.errors = vErrors;
+  validate50.errors = vErrors;
   return errors === 0;
 }
-const schema25 = {
+const schema26 = {
   "type": "string",
   "enum": ["In", "NotIn", "Exists", "DoesNotExist"]
 };
-function validate51(data, {
+function validate52(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -637,7 +637,7 @@ function validate51(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema25.enum
+        allowedValues: schema26.enum
       }
     };
     if (vErrors === null) {
@@ -647,10 +647,10 @@ function validate51(data, {
     }
     errors++;
   }
-  validate51.errors = vErrors;
+  validate52.errors = vErrors;
   return errors === 0;
 }
-const schema26 = {
+const schema27 = {
   "type": "array",
   "minItems": 1,
   "maxItems": 32,
@@ -659,7 +659,7 @@ const schema26 = {
   },
   "nullable": true
 };
-function validate53(data, {
+function validate54(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -729,10 +729,10 @@ function validate53(data, {
       }
     }
   }
-  validate53.errors = vErrors;
+  validate54.errors = vErrors;
   return errors === 0;
 }
-function validate48(data, {
+function validate49(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -774,35 +774,35 @@ function validate48(data, {
       errors++;
     }
     if (data.key !== undefined) {
-      if (!validate49(data.key, {
+      if (!validate50(data.key, {
         instancePath: instancePath + "/key",
         parentData: data,
         parentDataProperty: "key",
         rootData
       })) {
-        vErrors = vErrors === null ? validate49.errors : vErrors.concat(validate49.errors);
+        vErrors = vErrors === null ? validate50.errors : vErrors.concat(validate50.errors);
         errors = vErrors.length;
       }
     }
     if (data.operator !== undefined) {
-      if (!validate51(data.operator, {
+      if (!validate52(data.operator, {
         instancePath: instancePath + "/operator",
         parentData: data,
         parentDataProperty: "operator",
         rootData
       })) {
-        vErrors = vErrors === null ? validate51.errors : vErrors.concat(validate51.errors);
+        vErrors = vErrors === null ? validate52.errors : vErrors.concat(validate52.errors);
         errors = vErrors.length;
       }
     }
     if (data.values !== undefined) {
-      if (!validate53(data.values, {
+      if (!validate54(data.values, {
         instancePath: instancePath + "/values",
         parentData: data,
         parentDataProperty: "values",
         rootData
       })) {
-        vErrors = vErrors === null ? validate53.errors : vErrors.concat(validate53.errors);
+        vErrors = vErrors === null ? validate54.errors : vErrors.concat(validate54.errors);
         errors = vErrors.length;
       }
     }
@@ -822,10 +822,10 @@ function validate48(data, {
     }
     errors++;
   }
-  validate48.errors = vErrors;
+  validate49.errors = vErrors;
   return errors === 0;
 }
-function validate47(data, {
+function validate48(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -884,21 +884,21 @@ function validate47(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate48(data[i0], {
+      if (!validate49(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate48.errors : vErrors.concat(validate48.errors);
+        vErrors = vErrors === null ? validate49.errors : vErrors.concat(validate49.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate47.errors = vErrors;
+  validate48.errors = vErrors;
   return errors === 0;
 }
-function validate43(data, {
+function validate44(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -924,32 +924,32 @@ function validate43(data, {
   }
   if (data && typeof data == "object" && !Array.isArray(data)) {
     if (data.matchLabels !== undefined) {
-      if (!validate44(data.matchLabels, {
+      if (!validate45(data.matchLabels, {
         instancePath: instancePath + "/matchLabels",
         parentData: data,
         parentDataProperty: "matchLabels",
         rootData
       })) {
-        vErrors = vErrors === null ? validate44.errors : vErrors.concat(validate44.errors);
+        vErrors = vErrors === null ? validate45.errors : vErrors.concat(validate45.errors);
         errors = vErrors.length;
       }
     }
     if (data.matchExpressions !== undefined) {
-      if (!validate47(data.matchExpressions, {
+      if (!validate48(data.matchExpressions, {
         instancePath: instancePath + "/matchExpressions",
         parentData: data,
         parentDataProperty: "matchExpressions",
         rootData
       })) {
-        vErrors = vErrors === null ? validate47.errors : vErrors.concat(validate47.errors);
+        vErrors = vErrors === null ? validate48.errors : vErrors.concat(validate48.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate43.errors = vErrors;
+  validate44.errors = vErrors;
   return errors === 0;
 }
-function validate34(data, {
+function validate35(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -959,57 +959,57 @@ function validate34(data, {
   let errors = 0;
   if (data && typeof data == "object" && !Array.isArray(data)) {
     if (data.name !== undefined) {
-      if (!validate35(data.name, {
+      if (!validate36(data.name, {
         instancePath: instancePath + "/name",
         parentData: data,
         parentDataProperty: "name",
         rootData
       })) {
-        vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
+        vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
         errors = vErrors.length;
       }
     }
     if (data.tokenID !== undefined) {
-      if (!validate37(data.tokenID, {
+      if (!validate38(data.tokenID, {
         instancePath: instancePath + "/tokenID",
         parentData: data,
         parentDataProperty: "tokenID",
         rootData
       })) {
-        vErrors = vErrors === null ? validate37.errors : vErrors.concat(validate37.errors);
+        vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
         errors = vErrors.length;
       }
     }
     if (data.subject !== undefined) {
-      if (!validate39(data.subject, {
+      if (!validate40(data.subject, {
         instancePath: instancePath + "/subject",
         parentData: data,
         parentDataProperty: "subject",
         rootData
       })) {
-        vErrors = vErrors === null ? validate39.errors : vErrors.concat(validate39.errors);
+        vErrors = vErrors === null ? validate40.errors : vErrors.concat(validate40.errors);
         errors = vErrors.length;
       }
     }
     if (data.environment !== undefined) {
-      if (!validate41(data.environment, {
+      if (!validate42(data.environment, {
         instancePath: instancePath + "/environment",
         parentData: data,
         parentDataProperty: "environment",
         rootData
       })) {
-        vErrors = vErrors === null ? validate41.errors : vErrors.concat(validate41.errors);
+        vErrors = vErrors === null ? validate42.errors : vErrors.concat(validate42.errors);
         errors = vErrors.length;
       }
     }
     if (data.tokens !== undefined) {
-      if (!validate43(data.tokens, {
+      if (!validate44(data.tokens, {
         instancePath: instancePath + "/tokens",
         parentData: data,
         parentDataProperty: "tokens",
         rootData
       })) {
-        vErrors = vErrors === null ? validate43.errors : vErrors.concat(validate43.errors);
+        vErrors = vErrors === null ? validate44.errors : vErrors.concat(validate44.errors);
         errors = vErrors.length;
       }
     }
@@ -1029,15 +1029,15 @@ function validate34(data, {
     }
     errors++;
   }
-  validate34.errors = vErrors;
+  validate35.errors = vErrors;
   return errors === 0;
 }
-const schema27 = {
+const schema28 = {
   "type": "string",
   "enum": ["All", "Previous", "Listed"],
   "nullable": true
 };
-function validate60(data, {
+function validate61(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1067,7 +1067,7 @@ function validate60(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema27.enum
+        allowedValues: schema28.enum
       }
     };
     if (vErrors === null) {
@@ -1077,10 +1077,10 @@ function validate60(data, {
     }
     errors++;
   }
-  validate60.errors = vErrors;
+  validate61.errors = vErrors;
   return errors === 0;
 }
-const schema28 = {
+const schema29 = {
   "type": "array",
   "minItems": 1,
   "maxItems": 32,
@@ -1089,14 +1089,14 @@ const schema28 = {
   },
   "nullable": true
 };
-const schema29 = {
+const schema30 = {
   "type": "integer",
   "format": "int64",
   "minimum": 1,
   "maximum": 9007199254740991
 };
 const formats0 = formats.int64;
-function validate63(data, {
+function validate64(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1172,10 +1172,10 @@ function validate63(data, {
       errors++;
     }
   }
-  validate63.errors = vErrors;
+  validate64.errors = vErrors;
   return errors === 0;
 }
-function validate62(data, {
+function validate63(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1234,25 +1234,25 @@ function validate62(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate63(data[i0], {
+      if (!validate64(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate63.errors : vErrors.concat(validate63.errors);
+        vErrors = vErrors === null ? validate64.errors : vErrors.concat(validate64.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate62.errors = vErrors;
+  validate63.errors = vErrors;
   return errors === 0;
 }
-const schema30 = {
+const schema31 = {
   "type": "string",
   "enum": ["Compromised", "Superseded", "OwnerLeft", "PolicyViolation", "Decommissioned"]
 };
-function validate66(data, {
+function validate67(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1282,7 +1282,7 @@ function validate66(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema30.enum
+        allowedValues: schema31.enum
       }
     };
     if (vErrors === null) {
@@ -1292,15 +1292,15 @@ function validate66(data, {
     }
     errors++;
   }
-  validate66.errors = vErrors;
+  validate67.errors = vErrors;
   return errors === 0;
 }
-const schema31 = {
+const schema32 = {
   "type": "string",
   "maxLength": 1024,
   "nullable": true
 };
-function validate68(data, {
+function validate69(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1342,15 +1342,15 @@ function validate68(data, {
       errors++;
     }
   }
-  validate68.errors = vErrors;
+  validate69.errors = vErrors;
   return errors === 0;
 }
-const schema32 = {
+const schema33 = {
   "type": "string",
   "enum": ["Replace", "Block"],
   "nullable": true
 };
-function validate70(data, {
+function validate71(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1380,7 +1380,7 @@ function validate70(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema32.enum
+        allowedValues: schema33.enum
       }
     };
     if (vErrors === null) {
@@ -1390,10 +1390,10 @@ function validate70(data, {
     }
     errors++;
   }
-  validate70.errors = vErrors;
+  validate71.errors = vErrors;
   return errors === 0;
 }
-function validate33(data, {
+function validate34(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1435,68 +1435,68 @@ function validate33(data, {
       errors++;
     }
     if (data.match !== undefined) {
-      if (!validate34(data.match, {
+      if (!validate35(data.match, {
         instancePath: instancePath + "/match",
         parentData: data,
         parentDataProperty: "match",
         rootData
       })) {
-        vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+        vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
         errors = vErrors.length;
       }
     }
     if (data.versions !== undefined) {
-      if (!validate60(data.versions, {
+      if (!validate61(data.versions, {
         instancePath: instancePath + "/versions",
         parentData: data,
         parentDataProperty: "versions",
         rootData
       })) {
-        vErrors = vErrors === null ? validate60.errors : vErrors.concat(validate60.errors);
+        vErrors = vErrors === null ? validate61.errors : vErrors.concat(validate61.errors);
         errors = vErrors.length;
       }
     }
     if (data.versionNumbers !== undefined) {
-      if (!validate62(data.versionNumbers, {
+      if (!validate63(data.versionNumbers, {
         instancePath: instancePath + "/versionNumbers",
         parentData: data,
         parentDataProperty: "versionNumbers",
         rootData
       })) {
-        vErrors = vErrors === null ? validate62.errors : vErrors.concat(validate62.errors);
+        vErrors = vErrors === null ? validate63.errors : vErrors.concat(validate63.errors);
         errors = vErrors.length;
       }
     }
     if (data.reason !== undefined) {
-      if (!validate66(data.reason, {
+      if (!validate67(data.reason, {
         instancePath: instancePath + "/reason",
         parentData: data,
         parentDataProperty: "reason",
         rootData
       })) {
-        vErrors = vErrors === null ? validate66.errors : vErrors.concat(validate66.errors);
+        vErrors = vErrors === null ? validate67.errors : vErrors.concat(validate67.errors);
         errors = vErrors.length;
       }
     }
     if (data.note !== undefined) {
-      if (!validate68(data.note, {
+      if (!validate69(data.note, {
         instancePath: instancePath + "/note",
         parentData: data,
         parentDataProperty: "note",
         rootData
       })) {
-        vErrors = vErrors === null ? validate68.errors : vErrors.concat(validate68.errors);
+        vErrors = vErrors === null ? validate69.errors : vErrors.concat(validate69.errors);
         errors = vErrors.length;
       }
     }
     if (data.afterwards !== undefined) {
-      if (!validate70(data.afterwards, {
+      if (!validate71(data.afterwards, {
         instancePath: instancePath + "/afterwards",
         parentData: data,
         parentDataProperty: "afterwards",
         rootData
       })) {
-        vErrors = vErrors === null ? validate70.errors : vErrors.concat(validate70.errors);
+        vErrors = vErrors === null ? validate71.errors : vErrors.concat(validate71.errors);
         errors = vErrors.length;
       }
     }
@@ -1516,10 +1516,10 @@ function validate33(data, {
     }
     errors++;
   }
-  validate33.errors = vErrors;
+  validate34.errors = vErrors;
   return errors === 0;
 }
-const schema33 = {
+const schema34 = {
   "type": "object",
   "properties": {
     "observedGeneration": {
@@ -1534,6 +1534,9 @@ const schema33 = {
     "sealedTime": {
       "$ref": "6hiotjEWJTlTs7KxiDSLFVh5WvKjAfkxyndS086s"
     },
+    "expectedVerifiers": {
+      "$ref": "4OlrNlAQucTVcAnSttEecRwP5t2TinLhhczK9XXs"
+    },
     "receipts": {
       "$ref": "TDhUvmDncJ3ULf91YxGB4f0G1SHhDGb7ND5HbbFNdA"
     },
@@ -1543,13 +1546,13 @@ const schema33 = {
   },
   "nullable": true
 };
-const schema7 = {
+const schema8 = {
   "type": "integer",
   "format": "int64",
   "minimum": 0,
   "nullable": true
 };
-function validate22(data, {
+function validate23(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1608,17 +1611,17 @@ function validate22(data, {
       errors++;
     }
   }
-  validate22.errors = vErrors;
+  validate23.errors = vErrors;
   return errors === 0;
 }
-const schema34 = {
+const schema35 = {
   "type": "integer",
   "format": "int32",
   "minimum": 0,
   "nullable": true
 };
 const formats6 = formats.int32;
-function validate75(data, {
+function validate76(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1677,14 +1680,14 @@ function validate75(data, {
       errors++;
     }
   }
-  validate75.errors = vErrors;
+  validate76.errors = vErrors;
   return errors === 0;
 }
-const schema35 = {
+const schema36 = {
   "type": "boolean",
   "nullable": true
 };
-function validate77(data, {
+function validate78(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1708,17 +1711,17 @@ function validate77(data, {
     }
     errors++;
   }
-  validate77.errors = vErrors;
+  validate78.errors = vErrors;
   return errors === 0;
 }
-const schema36 = {
+const schema37 = {
   "type": "string",
   "format": "date-time",
   "maxLength": 35,
   "nullable": true
 };
 const formats2 = formats["date-time"];
-function validate79(data, {
+function validate80(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1776,40 +1779,22 @@ function validate79(data, {
       errors++;
     }
   }
-  validate79.errors = vErrors;
+  validate80.errors = vErrors;
   return errors === 0;
 }
-const schema37 = {
+const schema38 = {
   "type": "array",
   "maxItems": 64,
   "items": {
-    "$ref": "CB828sREJ0D9XMPg76rCDkJcezZCPSEwp43UquE00"
+    "$ref": "W5GpjkfZRCLa7yfFjmIMJXhllT5xShcWeGBcQ6BJ18"
   },
   "nullable": true
 };
-const schema38 = {
-  "type": "object",
-  "required": ["verifier", "environment", "afterMilliseconds", "time"],
-  "properties": {
-    "verifier": {
-      "$ref": "W5GpjkfZRCLa7yfFjmIMJXhllT5xShcWeGBcQ6BJ18"
-    },
-    "environment": {
-      "$ref": "7PneCUGN7Yk0rtaLDuN0EGLAkJyIgkKuNKsnhQ9tQ"
-    },
-    "afterMilliseconds": {
-      "$ref": "ZyJ1m9FatmvG4oVBYtv0J9vbFXeiz2wd2zyXzsAh2c"
-    },
-    "time": {
-      "$ref": "nfZKYrqoJYH3BMlMw4o6Ksi81ypnqd3CSnCWAMwug"
-    }
-  }
-};
-const schema39 = {
+const schema7 = {
   "type": "string",
   "maxLength": 253
 };
-function validate83(data, {
+function validate22(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1850,14 +1835,97 @@ function validate83(data, {
     }
     errors++;
   }
-  validate83.errors = vErrors;
+  validate22.errors = vErrors;
   return errors === 0;
 }
+function validate82(data, {
+  instancePath = "",
+  parentData,
+  parentDataProperty,
+  rootData = data
+} = {}) {
+  let vErrors = null;
+  let errors = 0;
+  if (!Array.isArray(data) && data !== null) {
+    const err0 = {
+      instancePath,
+      schemaPath: "#/type",
+      keyword: "type",
+      params: {
+        type: "array"
+      }
+    };
+    if (vErrors === null) {
+      vErrors = [err0];
+    } else {
+      vErrors.push(err0);
+    }
+    errors++;
+  }
+  if (Array.isArray(data)) {
+    if (data.length > 64) {
+      const err1 = {
+        instancePath,
+        schemaPath: "#/maxItems",
+        keyword: "maxItems",
+        params: {
+          limit: 64
+        }
+      };
+      if (vErrors === null) {
+        vErrors = [err1];
+      } else {
+        vErrors.push(err1);
+      }
+      errors++;
+    }
+    const len0 = data.length;
+    for (let i0 = 0; i0 < len0; i0++) {
+      if (!validate22(data[i0], {
+        instancePath: instancePath + "/" + i0,
+        parentData: data,
+        parentDataProperty: i0,
+        rootData
+      })) {
+        vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors);
+        errors = vErrors.length;
+      }
+    }
+  }
+  validate82.errors = vErrors;
+  return errors === 0;
+}
+const schema39 = {
+  "type": "array",
+  "maxItems": 64,
+  "items": {
+    "$ref": "CB828sREJ0D9XMPg76rCDkJcezZCPSEwp43UquE00"
+  },
+  "nullable": true
+};
 const schema40 = {
+  "type": "object",
+  "required": ["verifier", "environment", "afterMilliseconds", "time"],
+  "properties": {
+    "verifier": {
+      "$ref": "W5GpjkfZRCLa7yfFjmIMJXhllT5xShcWeGBcQ6BJ18"
+    },
+    "environment": {
+      "$ref": "7PneCUGN7Yk0rtaLDuN0EGLAkJyIgkKuNKsnhQ9tQ"
+    },
+    "afterMilliseconds": {
+      "$ref": "ZyJ1m9FatmvG4oVBYtv0J9vbFXeiz2wd2zyXzsAh2c"
+    },
+    "time": {
+      "$ref": "nfZKYrqoJYH3BMlMw4o6Ksi81ypnqd3CSnCWAMwug"
+    }
+  }
+};
+const schema41 = {
   "type": "string",
   "maxLength": 24
 };
-function validate85(data, {
+function validate88(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1898,16 +1966,16 @@ function validate85(data, {
     }
     errors++;
   }
-  validate85.errors = vErrors;
+  validate88.errors = vErrors;
   return errors === 0;
 }
-const schema41 = {
+const schema42 = {
   "type": "integer",
   "format": "int64",
   "minimum": 0,
   "maximum": 9007199254740991
 };
-function validate87(data, {
+function validate90(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -1983,15 +2051,15 @@ function validate87(data, {
       errors++;
     }
   }
-  validate87.errors = vErrors;
+  validate90.errors = vErrors;
   return errors === 0;
 }
-const schema8 = {
+const schema9 = {
   "type": "string",
   "format": "date-time",
   "maxLength": 35
 };
-function validate23(data, {
+function validate24(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2048,10 +2116,10 @@ function validate23(data, {
     }
     errors++;
   }
-  validate23.errors = vErrors;
+  validate24.errors = vErrors;
   return errors === 0;
 }
-function validate82(data, {
+function validate86(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2125,46 +2193,46 @@ function validate82(data, {
       errors++;
     }
     if (data.verifier !== undefined) {
-      if (!validate83(data.verifier, {
+      if (!validate22(data.verifier, {
         instancePath: instancePath + "/verifier",
         parentData: data,
         parentDataProperty: "verifier",
         rootData
       })) {
-        vErrors = vErrors === null ? validate83.errors : vErrors.concat(validate83.errors);
+        vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors);
         errors = vErrors.length;
       }
     }
     if (data.environment !== undefined) {
-      if (!validate85(data.environment, {
+      if (!validate88(data.environment, {
         instancePath: instancePath + "/environment",
         parentData: data,
         parentDataProperty: "environment",
         rootData
       })) {
-        vErrors = vErrors === null ? validate85.errors : vErrors.concat(validate85.errors);
+        vErrors = vErrors === null ? validate88.errors : vErrors.concat(validate88.errors);
         errors = vErrors.length;
       }
     }
     if (data.afterMilliseconds !== undefined) {
-      if (!validate87(data.afterMilliseconds, {
+      if (!validate90(data.afterMilliseconds, {
         instancePath: instancePath + "/afterMilliseconds",
         parentData: data,
         parentDataProperty: "afterMilliseconds",
         rootData
       })) {
-        vErrors = vErrors === null ? validate87.errors : vErrors.concat(validate87.errors);
+        vErrors = vErrors === null ? validate90.errors : vErrors.concat(validate90.errors);
         errors = vErrors.length;
       }
     }
     if (data.time !== undefined) {
-      if (!validate23(data.time, {
+      if (!validate24(data.time, {
         instancePath: instancePath + "/time",
         parentData: data,
         parentDataProperty: "time",
         rootData
       })) {
-        vErrors = vErrors === null ? validate23.errors : vErrors.concat(validate23.errors);
+        vErrors = vErrors === null ? validate24.errors : vErrors.concat(validate24.errors);
         errors = vErrors.length;
       }
     }
@@ -2184,10 +2252,10 @@ function validate82(data, {
     }
     errors++;
   }
-  validate82.errors = vErrors;
+  validate86.errors = vErrors;
   return errors === 0;
 }
-function validate81(data, {
+function validate85(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2230,21 +2298,21 @@ function validate81(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate82(data[i0], {
+      if (!validate86(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate82.errors : vErrors.concat(validate82.errors);
+        vErrors = vErrors === null ? validate86.errors : vErrors.concat(validate86.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate81.errors = vErrors;
+  validate85.errors = vErrors;
   return errors === 0;
 }
-const schema42 = {
+const schema43 = {
   "type": "array",
   "maxItems": 16,
   "items": {
@@ -2252,7 +2320,7 @@ const schema42 = {
   },
   "nullable": true
 };
-const schema43 = {
+const schema44 = {
   "type": "object",
   "required": ["type", "status", "lastTransitionTime", "reason", "message"],
   "properties": {
@@ -2276,11 +2344,11 @@ const schema43 = {
     }
   }
 };
-const schema44 = {
+const schema45 = {
   "type": "string",
   "maxLength": 316
 };
-function validate94(data, {
+function validate97(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2321,14 +2389,14 @@ function validate94(data, {
     }
     errors++;
   }
-  validate94.errors = vErrors;
+  validate97.errors = vErrors;
   return errors === 0;
 }
-const schema45 = {
+const schema46 = {
   "type": "string",
   "enum": ["True", "False", "Unknown"]
 };
-function validate96(data, {
+function validate99(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2358,7 +2426,7 @@ function validate96(data, {
       schemaPath: "#/enum",
       keyword: "enum",
       params: {
-        allowedValues: schema45.enum
+        allowedValues: schema46.enum
       }
     };
     if (vErrors === null) {
@@ -2368,15 +2436,15 @@ function validate96(data, {
     }
     errors++;
   }
-  validate96.errors = vErrors;
+  validate99.errors = vErrors;
   return errors === 0;
 }
-const schema46 = {
+const schema47 = {
   "type": "string",
   "minLength": 1,
   "maxLength": 1024
 };
-function validate100(data, {
+function validate103(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2433,14 +2501,14 @@ function validate100(data, {
     }
     errors++;
   }
-  validate100.errors = vErrors;
+  validate103.errors = vErrors;
   return errors === 0;
 }
-const schema47 = {
+const schema48 = {
   "type": "string",
   "maxLength": 32768
 };
-function validate102(data, {
+function validate105(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2481,10 +2549,10 @@ function validate102(data, {
     }
     errors++;
   }
-  validate102.errors = vErrors;
+  validate105.errors = vErrors;
   return errors === 0;
 }
-function validate93(data, {
+function validate96(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2574,68 +2642,68 @@ function validate93(data, {
       errors++;
     }
     if (data.type !== undefined) {
-      if (!validate94(data.type, {
+      if (!validate97(data.type, {
         instancePath: instancePath + "/type",
         parentData: data,
         parentDataProperty: "type",
         rootData
       })) {
-        vErrors = vErrors === null ? validate94.errors : vErrors.concat(validate94.errors);
+        vErrors = vErrors === null ? validate97.errors : vErrors.concat(validate97.errors);
         errors = vErrors.length;
       }
     }
     if (data.status !== undefined) {
-      if (!validate96(data.status, {
+      if (!validate99(data.status, {
         instancePath: instancePath + "/status",
         parentData: data,
         parentDataProperty: "status",
         rootData
       })) {
-        vErrors = vErrors === null ? validate96.errors : vErrors.concat(validate96.errors);
+        vErrors = vErrors === null ? validate99.errors : vErrors.concat(validate99.errors);
         errors = vErrors.length;
       }
     }
     if (data.observedGeneration !== undefined) {
-      if (!validate22(data.observedGeneration, {
+      if (!validate23(data.observedGeneration, {
         instancePath: instancePath + "/observedGeneration",
         parentData: data,
         parentDataProperty: "observedGeneration",
-        rootData
-      })) {
-        vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors);
-        errors = vErrors.length;
-      }
-    }
-    if (data.lastTransitionTime !== undefined) {
-      if (!validate23(data.lastTransitionTime, {
-        instancePath: instancePath + "/lastTransitionTime",
-        parentData: data,
-        parentDataProperty: "lastTransitionTime",
         rootData
       })) {
         vErrors = vErrors === null ? validate23.errors : vErrors.concat(validate23.errors);
         errors = vErrors.length;
       }
     }
+    if (data.lastTransitionTime !== undefined) {
+      if (!validate24(data.lastTransitionTime, {
+        instancePath: instancePath + "/lastTransitionTime",
+        parentData: data,
+        parentDataProperty: "lastTransitionTime",
+        rootData
+      })) {
+        vErrors = vErrors === null ? validate24.errors : vErrors.concat(validate24.errors);
+        errors = vErrors.length;
+      }
+    }
     if (data.reason !== undefined) {
-      if (!validate100(data.reason, {
+      if (!validate103(data.reason, {
         instancePath: instancePath + "/reason",
         parentData: data,
         parentDataProperty: "reason",
         rootData
       })) {
-        vErrors = vErrors === null ? validate100.errors : vErrors.concat(validate100.errors);
+        vErrors = vErrors === null ? validate103.errors : vErrors.concat(validate103.errors);
         errors = vErrors.length;
       }
     }
     if (data.message !== undefined) {
-      if (!validate102(data.message, {
+      if (!validate105(data.message, {
         instancePath: instancePath + "/message",
         parentData: data,
         parentDataProperty: "message",
         rootData
       })) {
-        vErrors = vErrors === null ? validate102.errors : vErrors.concat(validate102.errors);
+        vErrors = vErrors === null ? validate105.errors : vErrors.concat(validate105.errors);
         errors = vErrors.length;
       }
     }
@@ -2655,10 +2723,10 @@ function validate93(data, {
     }
     errors++;
   }
-  validate93.errors = vErrors;
+  validate96.errors = vErrors;
   return errors === 0;
 }
-function validate92(data, {
+function validate95(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2701,21 +2769,21 @@ function validate92(data, {
     }
     const len0 = data.length;
     for (let i0 = 0; i0 < len0; i0++) {
-      if (!validate93(data[i0], {
+      if (!validate96(data[i0], {
         instancePath: instancePath + "/" + i0,
         parentData: data,
         parentDataProperty: i0,
         rootData
       })) {
-        vErrors = vErrors === null ? validate93.errors : vErrors.concat(validate93.errors);
+        vErrors = vErrors === null ? validate96.errors : vErrors.concat(validate96.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate92.errors = vErrors;
+  validate95.errors = vErrors;
   return errors === 0;
 }
-function validate73(data, {
+function validate74(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2741,76 +2809,87 @@ function validate73(data, {
   }
   if (data && typeof data == "object" && !Array.isArray(data)) {
     if (data.observedGeneration !== undefined) {
-      if (!validate22(data.observedGeneration, {
+      if (!validate23(data.observedGeneration, {
         instancePath: instancePath + "/observedGeneration",
         parentData: data,
         parentDataProperty: "observedGeneration",
         rootData
       })) {
-        vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors);
+        vErrors = vErrors === null ? validate23.errors : vErrors.concat(validate23.errors);
         errors = vErrors.length;
       }
     }
     if (data.matched !== undefined) {
-      if (!validate75(data.matched, {
+      if (!validate76(data.matched, {
         instancePath: instancePath + "/matched",
         parentData: data,
         parentDataProperty: "matched",
         rootData
       })) {
-        vErrors = vErrors === null ? validate75.errors : vErrors.concat(validate75.errors);
+        vErrors = vErrors === null ? validate76.errors : vErrors.concat(validate76.errors);
         errors = vErrors.length;
       }
     }
     if (data.sealed !== undefined) {
-      if (!validate77(data.sealed, {
+      if (!validate78(data.sealed, {
         instancePath: instancePath + "/sealed",
         parentData: data,
         parentDataProperty: "sealed",
         rootData
       })) {
-        vErrors = vErrors === null ? validate77.errors : vErrors.concat(validate77.errors);
+        vErrors = vErrors === null ? validate78.errors : vErrors.concat(validate78.errors);
         errors = vErrors.length;
       }
     }
     if (data.sealedTime !== undefined) {
-      if (!validate79(data.sealedTime, {
+      if (!validate80(data.sealedTime, {
         instancePath: instancePath + "/sealedTime",
         parentData: data,
         parentDataProperty: "sealedTime",
         rootData
       })) {
-        vErrors = vErrors === null ? validate79.errors : vErrors.concat(validate79.errors);
+        vErrors = vErrors === null ? validate80.errors : vErrors.concat(validate80.errors);
+        errors = vErrors.length;
+      }
+    }
+    if (data.expectedVerifiers !== undefined) {
+      if (!validate82(data.expectedVerifiers, {
+        instancePath: instancePath + "/expectedVerifiers",
+        parentData: data,
+        parentDataProperty: "expectedVerifiers",
+        rootData
+      })) {
+        vErrors = vErrors === null ? validate82.errors : vErrors.concat(validate82.errors);
         errors = vErrors.length;
       }
     }
     if (data.receipts !== undefined) {
-      if (!validate81(data.receipts, {
+      if (!validate85(data.receipts, {
         instancePath: instancePath + "/receipts",
         parentData: data,
         parentDataProperty: "receipts",
         rootData
       })) {
-        vErrors = vErrors === null ? validate81.errors : vErrors.concat(validate81.errors);
+        vErrors = vErrors === null ? validate85.errors : vErrors.concat(validate85.errors);
         errors = vErrors.length;
       }
     }
     if (data.conditions !== undefined) {
-      if (!validate92(data.conditions, {
+      if (!validate95(data.conditions, {
         instancePath: instancePath + "/conditions",
         parentData: data,
         parentDataProperty: "conditions",
         rootData
       })) {
-        vErrors = vErrors === null ? validate92.errors : vErrors.concat(validate92.errors);
+        vErrors = vErrors === null ? validate95.errors : vErrors.concat(validate95.errors);
         errors = vErrors.length;
       }
     }
   }
-  validate73.errors = vErrors;
+  validate74.errors = vErrors;
   return errors === 0;
 }
-function validate24(data, {
+function validate25(data, {
   instancePath = "",
   parentData,
   parentDataProperty,
@@ -2869,57 +2948,57 @@ function validate24(data, {
       errors++;
     }
     if (data.apiVersion !== undefined) {
-      if (!validate25(data.apiVersion, {
+      if (!validate26(data.apiVersion, {
         instancePath: instancePath + "/apiVersion",
         parentData: data,
         parentDataProperty: "apiVersion",
         rootData
       })) {
-        vErrors = vErrors === null ? validate25.errors : vErrors.concat(validate25.errors);
+        vErrors = vErrors === null ? validate26.errors : vErrors.concat(validate26.errors);
         errors = vErrors.length;
       }
     }
     if (data.kind !== undefined) {
-      if (!validate27(data.kind, {
+      if (!validate28(data.kind, {
         instancePath: instancePath + "/kind",
         parentData: data,
         parentDataProperty: "kind",
         rootData
       })) {
-        vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+        vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
         errors = vErrors.length;
       }
     }
     if (data.metadata !== undefined) {
-      if (!validate29(data.metadata, {
+      if (!validate30(data.metadata, {
         instancePath: instancePath + "/metadata",
         parentData: data,
         parentDataProperty: "metadata",
         rootData
       })) {
-        vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
+        vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
         errors = vErrors.length;
       }
     }
     if (data.spec !== undefined) {
-      if (!validate33(data.spec, {
+      if (!validate34(data.spec, {
         instancePath: instancePath + "/spec",
         parentData: data,
         parentDataProperty: "spec",
         rootData
       })) {
-        vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
+        vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
         errors = vErrors.length;
       }
     }
     if (data.status !== undefined) {
-      if (!validate73(data.status, {
+      if (!validate74(data.status, {
         instancePath: instancePath + "/status",
         parentData: data,
         parentDataProperty: "status",
         rootData
       })) {
-        vErrors = vErrors === null ? validate73.errors : vErrors.concat(validate73.errors);
+        vErrors = vErrors === null ? validate74.errors : vErrors.concat(validate74.errors);
         errors = vErrors.length;
       }
     }
@@ -2939,6 +3018,6 @@ function validate24(data, {
     }
     errors++;
   }
-  validate24.errors = vErrors;
+  validate25.errors = vErrors;
   return errors === 0;
 }

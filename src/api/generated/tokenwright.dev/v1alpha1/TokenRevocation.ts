@@ -112,6 +112,10 @@ export interface ITokenRevocation {
      */
     "sealedTime"?: string;
     /**
+     * The verifiers that were there when the order was sealed, by their Leases. Each writes a receipt when it sees the order.
+     */
+    "expectedVerifiers"?: Array<string>;
+    /**
      * The verifiers that refuse the tokens since they saw the order.
      */
     "receipts"?: Array<{
