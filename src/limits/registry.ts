@@ -20,8 +20,10 @@ export interface RateLimits extends RateLimiter {
   close(): Promise<void>;
 }
 
-/** A call must not wait longer for the store than it takes to count by ourselves. Milliseconds. */
-const STORE_DEADLINE = 100;
+/** A call does not wait longer for the store: it is counted by ourselves. Milliseconds. */
+const STORE_DEADLINE = 250;
+/** A store that says nothing for so long hangs, and is not just slow. Milliseconds. */
+const STORE_SILENCE = 1000;
 
 export function openRateLimits(options: RateLimitsOptions): RateLimits {
   return options.store === undefined ? local(options) : shared(options.store, options);
@@ -48,7 +50,7 @@ function shared(url: string, { replicas, whenDown, log }: RateLimitsOptions): Ra
     maxRetriesPerRequest: 0,
     commandTimeout: STORE_DEADLINE,
     // a store that hangs is left until it answers again: not every call is to wait for it
-    socketTimeout: STORE_DEADLINE,
+    socketTimeout: STORE_SILENCE,
     connectTimeout: 2000,
     retryStrategy: (times) => Math.min(2000, 50 * 2 ** Math.min(times, 6)),
   });
