@@ -1,9 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
-/** Files that need the API server. One control plane for the run; each file works in namespaces of its own. */
-const ON_THE_API_SERVER = ['test/e2e/**/*.test.ts', 'test/crds/**/*.test.ts', 'test/**/*.e2e.test.ts'];
+/** Files with operators and verifiers. One control plane for all; each file works in namespaces of its own. */
+const ON_THE_API_SERVER = ['test/e2e/**/*.test.ts', 'test/**/*.e2e.test.ts'];
+/** What the API server itself says, on one where no operator and no verifier of another file answers first. */
+const BY_ITSELF = ['test/crds/**/*.test.ts'];
 /** Files that start processes of their own: one at a time. */
 const ALONE = ['test/install/**/*.test.ts', 'test/controlplane/**/*.test.ts', 'test/tools/**/*.test.ts'];
+
+/** A control plane of its own for each of these. */
+function withApiServer(name: string, include: string[]) {
+  const globalSetup = ['test/e2e/cluster.ts'];
+  return { extends: true as const, test: { name, include, globalSetup, testTimeout: 120_000, hookTimeout: 120_000 } };
+}
 
 export default defineConfig({
   test: {
@@ -16,18 +24,10 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...ON_THE_API_SERVER, ...ALONE] },
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...ON_THE_API_SERVER, ...BY_ITSELF, ...ALONE] },
       },
-      {
-        extends: true,
-        test: {
-          name: 'cluster',
-          include: ON_THE_API_SERVER,
-          globalSetup: ['test/e2e/cluster.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
+      withApiServer('cluster', ON_THE_API_SERVER),
+      withApiServer('api-server', BY_ITSELF),
       {
         extends: true,
         test: { name: 'alone', include: ALONE, fileParallelism: false, testTimeout: 180_000, hookTimeout: 180_000 },

@@ -26,6 +26,7 @@ export const FULL_STATUS: Status = {
   matched: 2,
   sealed: true,
   sealedTime: TIME,
+  expectedVerifiers: ['verifier-1', 'verifier-2'],
   receipts: [receipt('verifier-1'), receipt('verifier-2', { environment: 'staging' })],
   conditions: ['Ready', 'Reconciling', 'Stalled'].map(condition),
 };
@@ -38,6 +39,7 @@ export const STATUS_CHANGES: readonly (readonly [sentence: string, status: Statu
     'all as large as may be',
     {
       matched: 2147483647,
+      expectedVerifiers: many(64, (i) => `${i}-`.padEnd(253, 'v')),
       receipts: many(64, (i) =>
         receipt(`${i}-`.padEnd(253, 'v'), { environment: 'e'.repeat(24), afterMilliseconds: Number.MAX_SAFE_INTEGER }),
       ),
