@@ -170,7 +170,8 @@ describe('kubectl', () => {
 
   test('deletes all of it', async () => {
     const names = readManifests(await kubectl('kustomize', deploy));
-    await kubectl('delete', '-k', deploy, '--timeout=60s');
+    // the API server looks every 5 s, and after a minute anew, whether what a CRD had is gone
+    await kubectl('delete', '-k', deploy, '--timeout=170s');
     for (const { kind, metadata } of names.filter((object) => object.metadata.namespace === undefined))
       expect(await exists(kind, metadata.name), `${kind}/${metadata.name}`).toBe(false);
   });
