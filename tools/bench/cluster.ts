@@ -163,14 +163,15 @@ export const isReady = (token: ApiToken) =>
   token.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
 
 /** Follows ApiTokens until `count` are Ready; `at` is when the last became so. `first` are statuses as first written. */
-export function follow(client: ApiServerClient, namespace: string, count: number) {
+export async function follow(client: ApiServerClient, namespace: string, count: number) {
   const stop = new AbortController();
   const ready = new Set<string>();
   const first = new Map<string, ApiToken>();
+  // what becomes Ready before this is not told by the watch
+  const { resourceVersion } = await client.listPage(API_TOKENS, { namespace });
   const done = (async () => {
-    const page = await client.listPage(API_TOKENS, { namespace });
     let at = 0;
-    const options = { namespace, resourceVersion: page.resourceVersion, timeoutSeconds: 1800, silenceMs: 120_000 };
+    const options = { namespace, resourceVersion, timeoutSeconds: 1800, silenceMs: 120_000 };
     await client
       .watch(API_TOKENS, { ...options, signal: stop.signal }, (event) => {
         if (event.type === 'BOOKMARK') return;

@@ -10,7 +10,7 @@ export function operatorMemory({ tokens = 10_000, seconds = 30 }: BenchOptions):
     await namespace('unrelated');
     await createTokens(admin, 'memory', tokens);
     console.error(`${tokens} ApiTokens are there, the operator starts`);
-    const watch = follow(admin, 'memory', tokens);
+    const watch = await follow(admin, 'memory', tokens);
     const process = operator(undefined);
     await process.leading();
     await watch.done;

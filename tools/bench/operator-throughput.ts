@@ -100,7 +100,7 @@ async function warmUp({ admin, namespace, operator }: Bench): Promise<Template> 
   const name = 'warm-up';
   await namespace(name);
   await createTokens(admin, name, 5);
-  const watch = follow(admin, name, 5);
+  const watch = await follow(admin, name, 5);
   const process = operator(name);
   await watch.done;
   await process.stop(); // writes the Events that wait
@@ -111,7 +111,7 @@ async function operatorRun(bench: Bench, name: string, tokens: number): Promise<
   const { admin } = bench;
   await bench.namespace(name);
   await createTokens(admin, name, tokens);
-  const watch = follow(admin, name, tokens);
+  const watch = await follow(admin, name, tokens);
   const process = bench.operator(name);
   try {
     const began = await process.leading();
@@ -151,7 +151,7 @@ async function templateOf(admin: Bench['admin'], namespace: string, first: Map<s
 async function bareRun(bench: Bench, name: string, tokens: number, template: Template, events: number): Promise<Run> {
   await bench.namespace(name);
   const made = await createTokens(bench.admin, name, tokens);
-  const watch = follow(bench.admin, name, tokens);
+  const watch = await follow(bench.admin, name, tokens);
   const { bare } = bench;
   const { metadata } = template.secret as { metadata: Record<string, unknown> };
   const before = othersCpuSeconds(bench);
