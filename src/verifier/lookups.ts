@@ -94,6 +94,8 @@ export class Lookups {
       digest,
       over,
       end: () => {
+        // ended before: what waits by now under this value or id is another
+        if (this.#waits.get(digest) !== wait) return;
         clearTimeout(timer);
         this.#waits.delete(digest);
         waits.delete(wait);

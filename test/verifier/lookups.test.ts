@@ -275,6 +275,20 @@ describe('junk', () => {
     expect(begun.map(({ over }) => over).indexOf(false)).toBe(10);
   });
 
+  it('whose wait was ended early takes no later one with it', async () => {
+    const gate = Promise.withResolvers<void>();
+    server.release = gate.promise;
+    miss('uid-1', 1);
+    await pass(0);
+    for (let i = 0; i < 256; i++) miss('uid-2', i);
+    const fresh = miss('uid-1', 2);
+    gate.resolve();
+    await pass(0);
+    learn('uid-1', 2);
+    await pass(0);
+    expect(fresh.over).toBe(true);
+  });
+
   it('does not keep a fresh value from being found, even where its reads are used up', async () => {
     server.answers = 'hangs';
     for (let i = 0; i < 200; i++) miss(`uid-${i}`);
