@@ -90,7 +90,7 @@ it('goes on for as long as the audience allows when the API server hangs, then c
   // closed stays closed
   await wait(500);
   for (const { proxy } of fleet.members) proxy.thaw();
-  await untilAll(200, value);
+  await fleet.stage.untilAsked('all have recovered', async () => watched.every(({ changes }) => changes.length > 2));
   await Promise.all(watched.map(({ stop }) => stop()));
   for (const { changes } of watched) expect(changes.map(({ status }) => status)).toEqual([200, 503, 200]);
   const slack = (2 * pulse.slowest) / 1000;
