@@ -18,7 +18,7 @@ export interface Manifest<Kind extends string, Spec> {
 }
 
 /** An object as the API server answers it; cluster-scoped ones have no namespace. */
-export interface Answered<Kind extends string, Spec, Status> extends Manifest<Kind, Spec> {
+export interface Answered<Kind extends string, Spec, Status = never> extends Manifest<Kind, Spec> {
   metadata: Manifest<Kind, Spec>['metadata'] & {
     uid: string;
     resourceVersion: string;

@@ -11,16 +11,13 @@ export type TokenAudienceRoute = NonNullable<TokenAudienceSpec['routes']>[number
 export type TokenAudienceStaleness = NonNullable<TokenAudienceSpec['staleness']>;
 export type TokenAudienceUpstream = NonNullable<TokenAudienceSpec['upstream']>;
 
-export type TokenAudienceStatus = NonNullable<ITokenAudience['status']>;
-export type TokenAudienceCondition = NonNullable<TokenAudienceStatus['conditions']>[number];
-
 export const TOKEN_AUDIENCE_KIND = 'TokenAudience';
 
 /** As somebody writes it. */
 export type TokenAudienceManifest = Manifest<typeof TOKEN_AUDIENCE_KIND, TokenAudienceSpec>;
 
 /** As the API server answers it. */
-export type TokenAudience = Answered<typeof TOKEN_AUDIENCE_KIND, TokenAudienceSpec, TokenAudienceStatus>;
+export type TokenAudience = Answered<typeof TOKEN_AUDIENCE_KIND, TokenAudienceSpec>;
 
 /** Where the API server serves TokenAudiences. `object` carries only the type, and is never set. */
 export const TOKEN_AUDIENCES: {

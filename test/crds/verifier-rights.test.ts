@@ -98,7 +98,6 @@ describe('a verifier may not', () => {
       ...each(READ, { resource: 'configmaps', namespace: OWN }),
       ...JUDGED_BY.flatMap((resource) => each(WRITE, { group, resource })),
       ...each(['update', 'patch'], { group, resource: 'apitokens', subresource: 'status' }),
-      ...each(['update', 'patch'], { group, resource: 'tokenaudiences', subresource: 'status' }),
       ...REVOCATIONS.flatMap((resource) => each(['update'], { group, resource, subresource: 'status' })),
       ...each(['revoke-everything'], { group, resource: 'clustertokenrevocations' }),
       ...each(['get', 'update'], { ...LEASE, namespace: 'kube-system' }),

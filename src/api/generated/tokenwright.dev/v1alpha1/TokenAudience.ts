@@ -78,44 +78,6 @@ export interface ITokenAudience {
       "value": string;
     };
   };
-  /**
-   * What Tokenwright says of the declaration.
-   */
-  "status"?: {
-    /**
-     * The generation of the spec that this status answers.
-     */
-    "observedGeneration"?: number;
-    /**
-     * Reconciling and Stalled, which stand only while true, are as kstatus reads them.
-     */
-    "conditions"?: Array<{
-      /**
-       * Which aspect.
-       */
-      "type": string;
-      /**
-       * Whether it holds.
-       */
-      "status": "True" | "False" | "Unknown";
-      /**
-       * The generation of the spec that this condition answers.
-       */
-      "observedGeneration"?: number;
-      /**
-       * When status last changed.
-       */
-      "lastTransitionTime": string;
-      /**
-       * Why, from the documented list of reasons.
-       */
-      "reason": string;
-      /**
-       * The same in a sentence.
-       */
-      "message": string;
-    }>;
-  };
 }
 
 /**
@@ -126,7 +88,6 @@ export class TokenAudience extends Model<ITokenAudience> implements ITokenAudien
   declare "kind": ITokenAudience["kind"];
   declare "metadata"?: NonNullable<ITokenAudience["metadata"]>;
   declare "spec": ITokenAudience["spec"];
-  declare "status"?: NonNullable<ITokenAudience["status"]>;
 
 static apiVersion: ITokenAudience["apiVersion"] = "tokenwright.dev/v1alpha1";
 static kind: ITokenAudience["kind"] = "TokenAudience";
