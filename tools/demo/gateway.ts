@@ -5,7 +5,7 @@ import { startEnvoy } from '../parts/envoy.ts';
 import type { RunningPart } from '../parts/running.ts';
 
 /** The host in the certificate of the verifier. */
-export const VERIFIER_HOST = 'tokenwright-verifier.tokenwright-system.svc';
+export const VERIFIER_HOST = 'tokenwright-verifier-production.tokenwright-system.svc';
 
 const FILE = join(import.meta.dirname, '../../docs/gateways/envoy-http.yaml');
 

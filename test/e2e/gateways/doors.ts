@@ -1,6 +1,7 @@
 /** Gateways with the configurations that docs/gateways.md shows, but for addresses and names. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { startCaddy } from '../../../tools/parts/caddy.ts';
 import { startEnvoy } from '../../../tools/parts/envoy.ts';
 import { startNginx } from '../../../tools/parts/nginx.ts';
@@ -25,10 +26,12 @@ export interface Door {
   start(surroundings: Surroundings): Promise<RunningPart>;
 }
 
-/** The host that certificates of verifiers are for. */
-export const VERIFIER_HOST = 'tokenwright-verifier.tokenwright-system.svc';
+const ROOT = join(import.meta.dirname, '../../..');
+const DOCS = join(ROOT, 'docs');
+const { metadata: service } = parse(readFileSync(join(ROOT, 'deploy/verifier/service.yaml'), 'utf8'));
+/** The host that certificates of verifiers are for: the Service that is installed. */
+export const VERIFIER_HOST = `${service.name}.${service.namespace}.svc`;
 const BACKEND_HOST = 'backend.example.svc';
-const DOCS = join(import.meta.dirname, '../../../docs');
 
 export const DOORS: readonly Door[] = [
   {
