@@ -47,6 +47,8 @@ export class VerifierServer {
   readonly #options: VerifierServerOptions;
   readonly #server: Server | TlsServer;
   #isRetiring = false;
+  /** Answers of this turn of the event loop. */
+  #due: { response: ServerResponse; body: string }[] = [];
 
   constructor(options: VerifierServerOptions) {
     this.#options = options;
@@ -128,7 +130,15 @@ export class VerifierServer {
     if (hasMore || this.#isRetiring || !this.#server.listening) response.setHeader('connection', 'close');
     if (hasMore) response.once('finish', () => request.complete || request.destroy());
     response.writeHead(status, headers);
-    response.end(body);
+    if (this.#due.length === 0) setImmediate(() => this.#flush());
+    this.#due.push({ response, body });
+  }
+
+  /** All at once, when every call that was there has its verdict: to wake the gateway for each of them costs more than a verdict. */
+  #flush(): void {
+    const due = this.#due;
+    this.#due = [];
+    for (const { response, body } of due) response.end(body);
   }
 }
 
