@@ -9,13 +9,13 @@ import type { AuditSink } from './sink.ts';
 export interface VerdictLogOptions {
   /** What may wait for a slow sink, in UTF-16 units. 16 Mi unless given. */
   bufferLimit?: number;
-  /** How long a record waits for others, in milliseconds. 50 unless given. */
+  /** How long a record waits for others, in milliseconds. 100 unless given. */
   lingerMilliseconds?: number;
 }
 
 /** Free text of callers and tenants, in UTF-16 units. */
 const LONGEST_TEXT = 1024;
-const LINGER_MILLISECONDS = 50;
+const LINGER_MILLISECONDS = 100;
 const RETRY_MILLISECONDS = 250;
 /** A sink that is busy for so long does not answer. */
 const SILENCE_MILLISECONDS = 10_000;

@@ -47,6 +47,8 @@ function record(version: number, more: Partial<VerdictLine> = {}): VerdictRecord
 }
 
 const noSpace = () => Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+/** How long a record waits for others, unless told otherwise. */
+const LINGER = 100;
 const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
 
 describe('a record of a verdict', () => {
@@ -54,7 +56,7 @@ describe('a record of a verdict', () => {
     const sink = new Sink();
     const log = new VerdictLog(sink);
     expect([1, 2, 3].map((version) => log.record(record(version)))).toEqual([true, true, true]);
-    await pass(50);
+    await pass(LINGER);
     expect([sink.told, sink.appends.length, log.counts]).toEqual([[1, 2, 3], 1, { kept: 3, dropped: 0 }]);
   });
 
@@ -73,7 +75,7 @@ describe('a record of a verdict', () => {
     sink.gate = Promise.withResolvers();
     const log = new VerdictLog(sink);
     log.record(record(1));
-    await pass(50);
+    await pass(LINGER);
     for (const version of [2, 3]) log.record(record(version));
     const { gate } = sink;
     sink.gate = undefined;
@@ -89,7 +91,7 @@ describe('a record of a verdict', () => {
       sink.gate = Promise.withResolvers();
       const log = new VerdictLog(sink);
       log.record(record(1));
-      await pass(50);
+      await pass(LINGER);
       sink.gate.resolve();
       for (let step = 0; step < steps; step++) await Promise.resolve();
       log.record(record(2));
@@ -122,7 +124,7 @@ describe('a sink that fails', () => {
     sink.failure = noSpace();
     const log = new VerdictLog(sink);
     log.record(record(1));
-    await pass(50 + 250 + 250);
+    await pass(LINGER + 250 + 250);
     expect(sink.prepared).toBe(3);
   });
 });
@@ -133,7 +135,7 @@ describe('a sink that does not answer', () => {
     sink.gate = Promise.withResolvers();
     const log = new VerdictLog(sink);
     log.record(record(1));
-    await pass(50 + 10_000);
+    await pass(LINGER + 10_000);
     const before = log.problem();
     await pass(1);
     const then = log.problem();
@@ -152,12 +154,12 @@ describe('a full buffer', () => {
     const log = new VerdictLog(sink, { bufferLimit: 3 * LINE });
     const first = [1, 2, 3, 4].map((version) => log.record(record(version)));
     // what is being written still counts
-    await pass(50);
+    await pass(LINGER);
     const second = log.record(record(5));
     sink.gate.resolve();
     await pass(0);
     const third = log.record(record(6));
-    await pass(50);
+    await pass(LINGER);
     expect([first, second, third, sink.told, log.counts]).toEqual([
       [true, true, true, false],
       false,
