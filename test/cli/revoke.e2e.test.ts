@@ -51,7 +51,8 @@ describe('tokenwright revoke', () => {
     expect(code).toBe(0);
     expect(stdout.split('\n')[0]).toBe(`tokenrevocation.tokenwright.dev/${order?.metadata.name} created`);
     expect(stderr.split('\n')[0]).toBe(`It reaches ${stage.namespace}/leaked.`);
-    expect(stderr).toMatch(/sealed; (?:\d+ of \d+ verifiers|verifiers are) heard\n/);
+    // what comes once it is sealed: the verifiers of other tests may be there, and all have answered by then
+    expect(stdout + stderr).toMatch(/^(?:VERIFIER {2,}|No verifier has said )/m);
     expect(order).toMatchObject({
       spec: { match: { name: 'leaked' }, reason: 'Compromised', note: 'seen in a public repository' },
       status: { sealed: true },
