@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TokenPolicySpec } from '../../src/api/token-policy.ts';
-import { type Answer, type ApiServer, expectOk, OPERATOR, sentences } from './api-server.ts';
+import { tokenwright } from '../cli/built.ts';
+import { kubeconfig } from '../cli/people.ts';
+import { type Answer, type ApiServer, expectOk, OPERATOR, sentences, VERIFIER } from './api-server.ts';
 import { kubectl } from './kubectl.ts';
 import { Policies, warned } from './policies.ts';
 
@@ -159,11 +161,23 @@ describe('an ApiToken that asks for more than policies allow is refused', () => 
     }
   });
 
+  it('in the sentence of `tokenwright policy check`', async () => {
+    const namespace = `${policies.run}-support`;
+    const env = { KUBECONFIG: await kubeconfig(namespace, { namespace }) };
+    const input = JSON.stringify(policies.token(WIDER));
+    const { code, stdout } = await tokenwright(['policy', 'check', '-f', '-'], { env, input });
+    expect({ code, stdout }).toEqual({
+      code: 4,
+      stdout: `stdin:1: ApiToken ${namespace}/token\n  error    ${ADMIN_SCOPE()[0]}\n`,
+    });
+  });
+
   it('and its status opens nothing, since only the operator writes it', async () => {
     const at = await existing();
-    expect(sentences(await user.mergePatch(`${at}/status`, { status: { lastVersion: 1 } }))).toEqual([
-      "change the spec of the ApiToken instead, since only Tokenwright's operator writes its status",
-    ]);
+    for (const one of [user, policies.admin.as(VERIFIER)])
+      expect(sentences(await one.mergePatch(`${at}/status`, { status: { lastVersion: 1 } }))).toEqual([
+        "change the spec of the ApiToken instead, since only Tokenwright's operator writes its status",
+      ]);
     // the spec in a write of the status is left as it is
     expectOk(await policies.admin.as(OPERATOR).mergePatch(`${at}/status`, { spec: WIDER }));
     expect(expectOk(await user.get(at)).body.spec).toMatchObject(ALLOWED);

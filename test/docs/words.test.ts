@@ -43,7 +43,7 @@ describe.each(PAGES)('$file', ({ file, blocks, code, links }) => {
 
   it('names only scripts that there are', () => {
     for (const text of [...code, ...blocks.flatMap(commandsOf)]) {
-      const script = /^npm (?:run (?:-s )?)?([a-z:]+)/.exec(text)?.[1];
+      const script = /^npm (?:run (?:-s )?)?([a-z:-]+)/.exec(text)?.[1];
       if (script !== undefined) expect(scripts, text).toHaveProperty([script]);
     }
   });

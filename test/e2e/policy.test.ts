@@ -1,9 +1,9 @@
 /** What the operator mints, and what it does not, while TokenPolicies come, change and go. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TokenPolicy, TokenPolicySpec } from '../../src/api/token-policy.ts';
-import { API, expectOk } from '../crds/api-server.ts';
+import { API, expectOk, sentences } from '../crds/api-server.ts';
 import { breachesOf } from './harness/invariants.ts';
-import { tokenPolicy, UNGOVERNED } from './harness/manifests.ts';
+import { apiToken, tokenPolicy, UNGOVERNED } from './harness/manifests.ts';
 import { type Stage, Theatre } from './harness/stage.ts';
 import { Fleet, type Member } from './verifier/fleet.ts';
 import { Loop, Pulse, untilRefused } from './verifier/prober.ts';
@@ -61,6 +61,20 @@ const lastVersion = (stage: Stage, token: string) => stage.token(token)?.status?
 
 const NARROW = { bounds: { ttl: { max: '30m' } } };
 const WIDE = { bounds: { ttl: { max: '2h' } } };
+
+it('an ApiToken that asks for too much gets nothing and the same sentence, from the API server or where that takes it', async () => {
+  const stage = await ungoverned();
+  const name = await declare(stage, NARROW);
+  const answer = await stage.server.create(stage.path('apitokens'), apiToken('greedy'));
+  const isRefused = sentences(answer).length > 0;
+  if (!isRefused) await untilCompliance(stage, 'greedy', 'PolicyViolated');
+  const told = isRefused ? sentences(answer) : [stage.condition('greedy', 'Compliant')?.message];
+  expect(told).toEqual([
+    expect.stringContaining(`TokenPolicy ${name}, rule TTL: asked for a ttl of 1h; allowed: at most 30m`),
+  ]);
+  await stage.quiet(1000);
+  expect([lastVersion(stage, 'greedy'), stage.secret('greedy')]).toEqual([0, undefined]);
+});
 
 describe('an ApiToken in a namespace that no policy matches', () => {
   it('gets nothing and says why, until one matches', async () => {

@@ -45,17 +45,12 @@ const sentence = (asked: string, max: string) =>
   `TokenPolicy ${name}, rule TTL: asked for a ttl of ${asked}; allowed: at most ${max}`;
 
 describe('the policies of the cluster', () => {
-  it('refuse in the pipeline in the sentence in which the API server refuses', async () => {
+  it('refuse in the pipeline', async () => {
     const long = apiToken('long', { ttl: '48h' });
     const { code, stdout } = await tokenwright(['policy', 'check', '-f', '-'], { env, input: JSON.stringify(long) });
     expect({ code, stdout }).toEqual({
       code: 4,
       stdout: `stdin:1: ApiToken ${stage.namespace}/long\n  error    ${sentence('48h', '24h')}\n`,
-    });
-    // admission learns of a policy a moment after it is written
-    await stage.untilAsked('the API server refuses', async () => {
-      const { body } = await stage.server.create(`${stage.path('apitokens')}?dryRun=All`, long);
-      return body.message?.includes(sentence('48h', '24h'));
     });
   });
 

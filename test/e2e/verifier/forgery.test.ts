@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiToken, ApiTokenStatus } from '../../../src/api/apitoken.ts';
 import { composeValue, digestOf, tokenIDOf } from '../../../src/domain/value.ts';
 import type { Outcome } from '../../../src/domain/verdict/outcome.ts';
-import { expectOk, VERIFIER } from '../../crds/api-server.ts';
+import { expectOk } from '../../crds/api-server.ts';
 import { apiToken, ENVIRONMENT } from '../harness/manifests.ts';
 import type { Stage } from '../harness/stage.ts';
 import { Fleet, type Member } from './fleet.ts';
@@ -198,13 +198,4 @@ it('gives an old value nothing of a scope that is added to the spec', async () =
   await untilSeen();
   expect((await member?.ask(value, 'admin:write'))?.status).toBe(403);
   expect((await member?.ask(value, 'chat:write'))?.status).toBe(200);
-});
-
-it("lets a verifier's own account write no token", async () => {
-  const verifier = stage.server.as(VERIFIER);
-  const status = statusOf('donor');
-  const written = await verifier.mergePatch(`${stage.path('apitokens', 'donor')}/status`, {
-    status: { lastVersion: (status.lastVersion ?? 0) + 1 },
-  });
-  expect(written.status).toBe(403);
 });
