@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TokenPolicySpec } from '../../src/api/token-policy.ts';
+import type { JudgedToken } from '../../src/domain/policy/asked.ts';
 import { evaluate, type Violation } from '../../src/domain/policy/evaluate.ts';
 import { compilePolicy, type Namespace } from '../../src/domain/policy/policy.ts';
-import { type JudgedToken, RULES } from '../../src/domain/policy/rules.ts';
+import { RULES } from '../../src/domain/policy/rules.ts';
 import { sentences } from './api-server.ts';
 import { LEAST } from './apitoken-tables.ts';
 import { Policies, warned } from './policies.ts';

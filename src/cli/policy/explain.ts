@@ -2,9 +2,9 @@
 import type { TokenPolicyHours, TokenPolicySpec } from '../../api/token-policy.ts';
 import { DEFAULT_TIME_ZONE } from '../../api/token-policy.ts';
 import type { LabelSelector } from '../../api/token-revocation.ts';
+import type { JudgedToken } from '../../domain/policy/asked.ts';
 import { evaluate, useLimits, type Violation } from '../../domain/policy/evaluate.ts';
 import { matches } from '../../domain/policy/policy.ts';
-import type { JudgedToken } from '../../domain/policy/rules.ts';
 import type { UseLimits } from '../../domain/verdict/judge.ts';
 import { formatValue } from '../output.ts';
 import { plain, type Terminal } from '../terminal.ts';

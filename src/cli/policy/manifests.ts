@@ -5,7 +5,7 @@ import { API_VERSION, GROUP } from '../../api/group.ts';
 import type { SchemaProblem } from '../../api/object.ts';
 import { TOKEN_POLICY_KIND, type TokenPolicyManifest, tokenPolicyProblems } from '../../api/token-policy.ts';
 import type { Labels } from '../../domain/label-selector.ts';
-import type { JudgedToken } from '../../domain/policy/rules.ts';
+import type { JudgedToken } from '../../domain/policy/asked.ts';
 import { Failure } from '../failure.ts';
 import { documentsIn, type Found, type Place, placeText } from './documents.ts';
 

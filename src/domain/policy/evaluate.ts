@@ -1,7 +1,7 @@
 /** The one evaluator: admission, the command line, the operator and the verifier ask it, and so say the same. */
 import type { UseLimits } from '../verdict/judge.ts';
+import { Asked, type JudgedToken, type Namespace } from './asked.ts';
 import { type CompiledPolicy, matches } from './policy.ts';
-import type { JudgedToken, Namespace } from './rules.ts';
 
 export interface Violation {
   /** The name of the TokenPolicy; undefined where there is none that allows anything. */
@@ -33,22 +33,55 @@ export interface Question {
   defaultPolicy: 'Allow' | 'Deny';
 }
 
+/** The policies that match a namespace, by their names: worked out once for all its ApiTokens. */
+export interface Governing {
+  namespace: Namespace;
+  policies: readonly { policy: CompiledPolicy; broken: string | undefined }[];
+  names: readonly string[];
+}
+
+/** One whose match cannot be told counts as matching. */
+export function governing(policies: readonly CompiledPolicy[], namespace: Namespace): Governing {
+  const found = policies
+    .map((policy) => ({ policy, match: matches(policy, namespace) }))
+    .filter(({ match }) => match !== false)
+    .sort((a, b) => (a.policy.name < b.policy.name ? -1 : 1));
+  return {
+    namespace,
+    policies: found.map(({ policy, match }) => ({ policy, broken: brokenBy(policy, match, namespace) })),
+    names: found.map(({ policy }) => policy.name),
+  };
+}
+
 /** Whether the policies allow the ApiToken as it is declared now. By the names of policies, and for each in the order of its rules. */
-export function evaluate({ token, namespace, policies, now, defaultPolicy }: Question): Evaluation {
+export function evaluate({ namespace, policies, ...asked }: Question): Evaluation {
+  return evaluateBy(governing(policies, namespace), asked);
+}
+
+export function evaluateBy(
+  { namespace, policies, names }: Governing,
+  { token, now, defaultPolicy }: Omit<Question, 'namespace' | 'policies'>,
+): Evaluation {
+  const asked = new Asked(token, namespace, now);
   const violations: Violation[] = [];
   const audited: Violation[] = [];
-  const governing = policies.filter((policy) => matches(policy, namespace) !== false).sort(byName);
-  for (const policy of governing) {
+  let isGranted = defaultPolicy === 'Allow';
+  for (const { policy, broken } of policies) {
     const found = policy.mode === 'Enforce' ? violations : audited;
-    found.push(...judge(policy, token, namespace, now));
+    isGranted ||= policy.mode === 'Enforce';
+    if (broken !== undefined) found.push(violation(policy, 'Broken', broken));
+    for (const { name, judge } of policy.rules) {
+      const sentence = judge(asked);
+      if (sentence !== undefined) found.push(violation(policy, name, sentence));
+    }
   }
-  if (defaultPolicy === 'Deny' && !governing.some(({ mode }) => mode === 'Enforce'))
+  if (!isGranted)
     violations.push({
       policy: undefined,
       rule: 'NoPolicy',
       message: `no TokenPolicy in mode Enforce matches namespace ${namespace.name}: ask those who run the cluster for one`,
     });
-  return { violations, audited, governedBy: governing.map(({ name }) => name) };
+  return { violations, audited, governedBy: names };
 }
 
 /** What the policies in mode Enforce leave of the use of tokens of the namespace. One whose match cannot be told counts as matching. */
@@ -58,22 +91,11 @@ export function useLimits(policies: readonly CompiledPolicy[], namespace: Namesp
     .map(({ limits }) => limits);
 }
 
-function* judge(policy: CompiledPolicy, token: JudgedToken, namespace: Namespace, now: number): Generator<Violation> {
-  const violation = (rule: string, sentence: string): Violation => ({
-    policy: policy.name,
-    rule,
-    message: `TokenPolicy ${policy.name}, rule ${rule}: ${sentence}`,
-  });
-  if (policy.problem !== undefined)
-    yield violation('Broken', `nothing is allowed until it is mended: ${policy.problem}`);
-  else if (matches(policy, namespace) === undefined)
-    yield violation('Broken', `whether it matches namespace ${namespace.name} cannot be told`);
-  for (const { name, judge } of policy.rules) {
-    const sentence = judge(token, now, namespace);
-    if (sentence !== undefined) yield violation(name, sentence);
-  }
+function brokenBy({ problem }: CompiledPolicy, match: boolean | undefined, { name }: Namespace): string | undefined {
+  if (problem !== undefined) return `nothing is allowed until it is mended: ${problem}`;
+  return match === undefined ? `whether it matches namespace ${name} cannot be told` : undefined;
 }
 
-function byName(a: CompiledPolicy, b: CompiledPolicy): number {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+function violation(policy: CompiledPolicy, rule: string, sentence: string): Violation {
+  return { policy: policy.name, rule, message: `TokenPolicy ${policy.name}, rule ${rule}: ${sentence}` };
 }

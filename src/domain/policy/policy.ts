@@ -8,9 +8,10 @@ import {
 import { networks } from '../address.ts';
 import { selects } from '../label-selector.ts';
 import type { UseLimits } from '../verdict/judge.ts';
+import type { Namespace } from './asked.ts';
 import { hours } from './hours.ts';
 import { patterns } from './pattern.ts';
-import { exactly, type Judge, type Namespace, RULES } from './rules.ts';
+import { exactly, type Judge, RULES } from './rules.ts';
 import { stated } from './stated-rule.ts';
 
 export type { Namespace };

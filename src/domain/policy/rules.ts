@@ -1,29 +1,16 @@
 /** What a TokenPolicy may ask of an ApiToken: a list of rules, each compiled once, in the order in which violations are told. */
-import type { ApiTokenManifest, ApiTokenRateLimit } from '../../api/apitoken.ts';
+import type { ApiTokenRateLimit } from '../../api/apitoken.ts';
 import type { TokenPolicySpec } from '../../api/token-policy.ts';
 import { parseDuration } from '../duration.ts';
-import type { Labels } from '../label-selector.ts';
-import { effectiveTimes } from '../lifecycle/effective.ts';
+import type { Asked } from './asked.ts';
 import { patterns } from './pattern.ts';
-
-/** An ApiToken as somebody writes it, or as the API server answers it. */
-export interface JudgedToken {
-  metadata: ApiTokenManifest['metadata'] & { creationTimestamp?: string };
-  spec: ApiTokenManifest['spec'];
-}
-
-export interface Namespace {
-  name: string;
-  /** Undefined where they are not known. */
-  labels: Labels | undefined;
-}
 
 /**
  * What was asked and what is allowed; undefined where the rule holds. The words can be put together by an admission policy too: lists as
- * they were written, joined by ", ", and no figure that was computed.
- * @param now whole seconds since the epoch
+ * they were written, joined by ", ", and no figure that was computed. Many policies judge every ApiToken: where the rule holds, nothing
+ * is allocated.
  */
-export type Judge = (token: JudgedToken, now: number, namespace: Namespace) => string | undefined;
+export type Judge = (asked: Asked) => string | undefined;
 
 export interface Rule {
   name: string;
@@ -35,35 +22,39 @@ export const RULES: readonly Rule[] = [
   {
     name: 'Environments',
     compile: ({ allow }) =>
-      given(allow?.environments, (names) => among(names, exactly(names), ({ spec }) => [spec.environment])),
+      given(allow?.environments, (names) => among(names, exactly(names), ({ token }) => [token.spec.environment])),
   },
   {
     name: 'Audiences',
     compile: ({ allow }) =>
-      given(allow?.audiences, (names) => among(names, exactly(names), ({ spec }) => spec.audiences)),
+      given(allow?.audiences, (names) => among(names, exactly(names), ({ token }) => token.spec.audiences)),
   },
   {
     name: 'Subjects',
-    compile: ({ allow }) => given(allow?.subjects, (all) => among(all, patterns(all), ({ spec }) => [spec.subject])),
+    compile: ({ allow }) =>
+      given(allow?.subjects, (all) => among(all, patterns(all), ({ token }) => [token.spec.subject])),
   },
-  { name: 'Scopes', compile: ({ allow }) => given(allow?.scopes, (all) => among(all, patterns(all), scopesOf)) },
+  {
+    name: 'Scopes',
+    compile: ({ allow }) => given(allow?.scopes, (all) => among(all, patterns(all), ({ scopes }) => scopes)),
+  },
   { name: 'DeniedScopes', compile: ({ deny }) => given(deny?.scopes, noneOf) },
   {
     name: 'Owner',
-    compile: requires('Owner', ({ spec }) =>
-      spec.owner === undefined ? 'asked without an owner; allowed: with spec.owner' : undefined,
+    compile: requires('Owner', ({ token }) =>
+      token.spec.owner === undefined ? 'asked without an owner; allowed: with spec.owner' : undefined,
     ),
   },
   {
     name: 'RateLimits',
-    compile: requires('RateLimits', (token) =>
-      limitsOf(token).length === 0 ? 'asked without rate limits; allowed: with spec.rateLimits' : undefined,
+    compile: requires('RateLimits', ({ rateLimits }) =>
+      rateLimits.length === 0 ? 'asked without rate limits; allowed: with spec.rateLimits' : undefined,
     ),
   },
   {
     name: 'AutomaticRotation',
-    compile: requires('AutomaticRotation', ({ spec }) =>
-      spec.rotation?.mode === 'Manual' ? 'asked for rotation mode Manual; allowed: Automatic' : undefined,
+    compile: requires('AutomaticRotation', ({ token }) =>
+      token.spec.rotation?.mode === 'Manual' ? 'asked for rotation mode Manual; allowed: Automatic' : undefined,
     ),
   },
   { name: 'TTL', compile: ({ bounds }) => given(bounds?.ttl, ttlWithin) },
@@ -85,20 +76,19 @@ export function exactly(names: readonly string[]): (asked: string) => boolean {
 function among(
   allowed: readonly string[],
   isAllowed: (asked: string) => boolean,
-  askedOf: (token: JudgedToken) => readonly string[],
+  askedOf: (asked: Asked) => readonly string[],
 ): Judge {
-  return (token) => {
-    const asked = askedOf(token).filter((one) => !isAllowed(one));
-    return asked.length > 0 ? `asked for ${list(asked)}; allowed: ${list(allowed)}` : undefined;
+  return (asked) => {
+    const all = askedOf(asked);
+    if (all.every(isAllowed)) return undefined;
+    return `asked for ${list(all.filter((one) => !isAllowed(one)))}; allowed: ${list(allowed)}`;
   };
 }
 
 function noneOf(denied: readonly string[]): Judge {
   const isDenied = patterns(denied);
-  return (token) => {
-    const asked = scopesOf(token).filter(isDenied);
-    return asked.length > 0 ? `asked for ${list(asked)}; denied: ${list(denied)}` : undefined;
-  };
+  return ({ scopes }) =>
+    scopes.some(isDenied) ? `asked for ${list(scopes.filter(isDenied))}; denied: ${list(denied)}` : undefined;
 }
 
 function requires(what: NonNullable<TokenPolicySpec['require']>[number], judge: Judge): Rule['compile'] {
@@ -109,22 +99,15 @@ function ttlWithin({ min, max }: { min?: string; max?: string }): Judge {
   const from = min === undefined ? 0 : seconds(min);
   const to = max === undefined ? Number.POSITIVE_INFINITY : seconds(max);
   const allowed = [min && `at least ${min}`, max && `at most ${max}`].filter(Boolean).join(' and ');
-  return ({ spec: { ttl } }) => {
-    const asked = asSeconds(ttl);
-    return from <= asked && asked <= to ? undefined : `asked for a ttl of ${ttl}; allowed: ${allowed}`;
-  };
+  return ({ ttl, token }) =>
+    from <= ttl && ttl <= to ? undefined : `asked for a ttl of ${token.spec.ttl}; allowed: ${allowed}`;
 }
 
 function overlapWithin(max: string): Judge {
   const most = seconds(max);
-  return ({ spec: { ttl, rotation = {} } }) => {
-    const { overlap, renewBefore } = rotation;
-    const times = effectiveTimes({
-      ttl: asSeconds(ttl),
-      renewBefore: renewBefore === undefined ? undefined : asSeconds(renewBefore),
-      overlap: overlap === undefined ? undefined : asSeconds(overlap),
-    });
-    if (times.overlap <= most) return undefined;
+  return (asks) => {
+    if (asks.overlap <= most) return undefined;
+    const { ttl, rotation: { overlap, renewBefore } = {} } = asks.token.spec;
     const asked =
       overlap !== undefined
         ? `for an overlap of ${overlap}`
@@ -137,7 +120,9 @@ function overlapWithin(max: string): Judge {
 
 function grantWithin(max: string): Judge {
   const most = seconds(max) * 1000;
-  return ({ metadata: { creationTimestamp }, spec: { notAfter } }, now) => {
+  return ({ token: { metadata, spec }, now }) => {
+    const { notAfter } = spec;
+    const { creationTimestamp } = metadata;
     const allowed = `allowed: at most ${max} after its creation`;
     if (notAfter === undefined) return `asked without a notAfter; ${allowed}`;
     const created = creationTimestamp === undefined ? now * 1000 : Date.parse(creationTimestamp);
@@ -148,35 +133,18 @@ function grantWithin(max: string): Judge {
 /** One limit is enough that keeps to it by itself: a span is covered by as many of its own spans as begin in it. */
 function requestsWithin({ requests, per }: ApiTokenRateLimit): Judge {
   const span = seconds(per);
-  const keeps = (limit: ApiTokenRateLimit) => limit.requests * Math.ceil(span / asSeconds(limit.per)) <= requests;
+  const keeps = (limit: Asked['rateLimits'][number]) => limit.requests * Math.ceil(span / limit.seconds) <= requests;
   const shown = (limit: ApiTokenRateLimit) => `${limit.requests} in ${limit.per}`;
-  return (token) => {
-    const limits = limitsOf(token);
-    if (limits.some(keeps)) return undefined;
-    const asked = limits.length === 0 ? 'without rate limits' : `for ${list(limits.map(shown))}`;
+  return ({ rateLimits }) => {
+    if (rateLimits.some(keeps)) return undefined;
+    const asked = rateLimits.length === 0 ? 'without rate limits' : `for ${list(rateLimits.map(shown))}`;
     return `asked ${asked}; allowed: at most ${requests} in ${per}`;
   };
 }
 
 function purposeOf(least: number): Judge {
-  return ({ spec: { purpose } }) =>
-    // as CEL's trim() and size() have it: Unicode's white space, and code points
-    [...purpose.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '')].length >= least
-      ? undefined
-      : `asked with a shorter purpose; allowed: at least ${least} characters`;
-}
-
-function scopesOf({ spec }: JudgedToken): readonly string[] {
-  return spec.scopes ?? [];
-}
-
-function limitsOf({ spec }: JudgedToken): readonly ApiTokenRateLimit[] {
-  return spec.rateLimits ?? [];
-}
-
-/** What cannot be read compares as no number does: within no bound. */
-function asSeconds(text: string): number {
-  return parseDuration(text) ?? Number.NaN;
+  return ({ purposeLength }) =>
+    purposeLength >= least ? undefined : `asked with a shorter purpose; allowed: at least ${least} characters`;
 }
 
 function seconds(text: string): number {

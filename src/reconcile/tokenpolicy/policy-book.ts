@@ -5,7 +5,7 @@
 import type { ApiToken } from '../../api/apitoken.ts';
 import type { TokenPolicy } from '../../api/token-policy.ts';
 import { type Compliance, complianceOf } from '../../domain/lifecycle/compliance.ts';
-import { evaluate, type Question } from '../../domain/policy/evaluate.ts';
+import { evaluateBy, type Governing, governing, type Question } from '../../domain/policy/evaluate.ts';
 import { type CompiledPolicy, compilePolicy, matches, type Namespace } from '../../domain/policy/policy.ts';
 import type { Namespaces } from '../tokenrevocation/proof.ts';
 
@@ -45,8 +45,8 @@ interface Judged {
   violates: readonly string[];
 }
 
-interface Governing {
-  policies: readonly CompiledPolicy[];
+interface Place {
+  governing: Governing;
   clean: Judged;
 }
 
@@ -56,7 +56,7 @@ export class PolicyBook {
   readonly #options: PolicyBookOptions;
   readonly #held = new Map<string, Held>();
   /** By namespace, until anything changes. */
-  readonly #governing = new Map<string, Governing>();
+  readonly #places = new Map<string, Place>();
   /** By key of the ApiToken. */
   readonly #judged = new Map<string, Judged>();
   readonly #tokens = new Map<string, number>();
@@ -94,7 +94,7 @@ export class PolicyBook {
 
   /** Its labels are others, or it came or went. */
   namespaceChanged(namespace: string): void {
-    this.#governing.delete(namespace);
+    this.#places.delete(namespace);
     if (this.#held.size === 0) return;
     this.#listener?.tokensDue((one) => one === namespace);
     if (this.#options.governed.length > 0) for (const name of this.#held.keys()) this.#listener?.countsChanged(name);
@@ -110,9 +110,8 @@ export class PolicyBook {
     { metadata, spec }: Pick<ApiToken, 'metadata' | 'spec'>,
     { now, defaultPolicy }: Pick<Question, 'now' | 'defaultPolicy'>,
   ): Compliance {
-    const namespace = this.#namespace(metadata.namespace);
-    const { policies, clean } = this.#governingOf(namespace);
-    const evaluation = evaluate({ token: { metadata, spec }, namespace, policies, now, defaultPolicy });
+    const { governing, clean } = this.#placeOf(metadata.namespace);
+    const evaluation = evaluateBy(governing, { token: { metadata, spec }, now, defaultPolicy });
     const broken = [...evaluation.violations, ...evaluation.audited].flatMap(({ policy }) => policy ?? []);
     const judged = broken.length === 0 ? clean : { ...clean, violates: [...new Set(broken)] };
     this.#count(metadata.namespace, metadata.name, judged);
@@ -143,7 +142,7 @@ export class PolicyBook {
   }
 
   #changed(policies: readonly CompiledPolicy[]): void {
-    this.#governing.clear();
+    this.#places.clear();
     this.#listener?.tokensDue((name) => {
       const namespace = this.#namespace(name);
       return policies.some((policy) => matches(policy, namespace) !== false);
@@ -154,15 +153,14 @@ export class PolicyBook {
     return { name, labels: this.#options.namespaces.get(name) };
   }
 
-  #governingOf(namespace: Namespace): Governing {
-    const known = this.#governing.get(namespace.name);
+  #placeOf(namespace: string): Place {
+    const known = this.#places.get(namespace);
     if (known) return known;
-    const policies = [...this.#held.values()]
-      .map(({ compiled }) => compiled)
-      .filter((policy) => matches(policy, namespace) !== false);
-    const governing = { policies, clean: { governedBy: policies.map(({ name }) => name), violates: [] } };
-    this.#governing.set(namespace.name, governing);
-    return governing;
+    const policies = [...this.#held.values()].map(({ compiled }) => compiled);
+    const found = governing(policies, this.#namespace(namespace));
+    const place = { governing: found, clean: { governedBy: found.names, violates: [] } };
+    this.#places.set(namespace, place);
+    return place;
   }
 
   #count(namespace: string, name: string, judged: Judged | undefined): void {
@@ -173,15 +171,11 @@ export class PolicyBook {
     else this.#judged.delete(key);
     const after = judged ?? NOBODY;
     const changed = new Set<string>();
-    for (const policy of new Set([...before.governedBy, ...after.governedBy])) {
-      const step = difference(after.governedBy, before.governedBy, policy);
-      if (step === 0) continue;
+    for (const [policy, step] of steps(before.governedBy, after.governedBy)) {
       bump(this.#tokens, policy, step);
       changed.add(policy);
     }
-    for (const policy of new Set([...before.violates, ...after.violates])) {
-      const step = difference(after.violates, before.violates, policy);
-      if (step === 0) continue;
+    for (const [policy, step] of steps(before.violates, after.violates)) {
       const counts = this.#violating.get(policy) ?? new Map<string, number>();
       bump(counts, namespace, step);
       if (counts.size === 0) this.#violating.delete(policy);
@@ -192,8 +186,14 @@ export class PolicyBook {
   }
 }
 
-function difference(after: readonly string[], before: readonly string[], policy: string): number {
-  return Number(after.includes(policy)) - Number(before.includes(policy));
+/** The names that came and that went. Where thousands are looked at again, most are the same as before. */
+function steps(before: readonly string[], after: readonly string[]): [name: string, step: 1 | -1][] {
+  if (before.length === after.length && before.every((name, index) => name === after[index])) return [];
+  const [were, are] = [new Set(before), new Set(after)];
+  return [
+    ...after.filter((name) => !were.has(name)).map((name): [string, 1] => [name, 1]),
+    ...before.filter((name) => !are.has(name)).map((name): [string, -1] => [name, -1]),
+  ];
 }
 
 function bump(counts: Map<string, number>, key: string, step: number): void {

@@ -1,8 +1,8 @@
 /** Policies and tokens, for the tests of the evaluator. */
 import type { TokenPolicySpec } from '../../../src/api/token-policy.ts';
+import type { JudgedToken } from '../../../src/domain/policy/asked.ts';
 import { type Evaluation, evaluate, type Question } from '../../../src/domain/policy/evaluate.ts';
 import { type CompiledPolicy, compilePolicy } from '../../../src/domain/policy/policy.ts';
-import type { JudgedToken } from '../../../src/domain/policy/rules.ts';
 
 export const NOW = 1_800_000_000;
 
