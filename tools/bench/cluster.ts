@@ -1,9 +1,8 @@
 /** What the benches share: a control plane, the operator as a process of the chart's ServiceAccount, and a bare client. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { API_TOKENS, type ApiToken } from '../../src/api/apitoken.ts';
 import { ApiServerClient } from '../../src/kube/client.ts';
 import { ClusterConnection } from '../../src/kube/connection.ts';
@@ -11,6 +10,7 @@ import { loadKubeConfig } from '../../src/kube/kubeconfig.ts';
 import type { KubeObject, ResourceType } from '../../src/ports.ts';
 import { bundle } from '../build/bundle.ts';
 import { startControlPlane } from '../controlplane/control-plane.ts';
+import { chartNodeOptions } from './chart-node-options.ts';
 import { cpuSecondsOf, OPERATOR_NAMESPACE, Operator } from './operator.ts';
 
 export interface Result {
@@ -86,7 +86,7 @@ export async function withCluster<T>(use: (bench: Bench) => Promise<T>): Promise
     };
     writeFileSync(kubeconfig, JSON.stringify(config), { mode: 0o600 });
     await bundle(folder);
-    const nodeOptions = chartNodeOptions();
+    const nodeOptions = chartNodeOptions('operator');
     const open = async (path: string) => {
       const connection = await ClusterConnection.open(loadKubeConfig({ kubeconfig: path }), 'bench');
       connections.push(connection);
@@ -113,21 +113,6 @@ export async function withCluster<T>(use: (bench: Bench) => Promise<T>): Promise
     await plane.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** The chart's, with the heap as large as in one of its pods: here a percentage would be one of the machine's memory. */
-function chartNodeOptions(): string {
-  const text = readFileSync(join(root, 'charts/tokenwright/values.yaml'), 'utf8');
-  const { nodeOptions, resources }: { nodeOptions: string; resources: { limits: { memory: string } } } =
-    parse(text).operator;
-  const limit = /^(\d+)Mi$/.exec(resources.limits.memory)?.[1];
-  const inPod = nodeOptions.replace(
-    /--max-old-space-size-percentage=(\d+)/,
-    (_, share) => `--max-old-space-size=${Math.floor((Number(limit) * Number(share)) / 100)}`,
-  );
-  if (limit === undefined || inPod === nodeOptions)
-    throw new Error('the chart says in another way how large the heap is');
-  return inPod;
 }
 
 export async function inParallel(count: number, work: (index: number) => Promise<unknown>): Promise<void> {

@@ -12,25 +12,31 @@ const BATCH = 100;
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 export interface SealedTokens {
-  /** Values of the first ones, for callers to present. */
-  values: string[];
+  /** Values of the first ones of each namespace, for callers to present. */
+  values: string[][];
   /** What verifiers are to confirm them by. */
   jwks: string;
 }
 
 export async function writeSealedTokens(
   { endpoint, ...tls }: ControlPlane['etcd'],
-  options: { count: number; namespace: string; environment: string; audience: string; keep: number },
+  options: { count: number; namespaces: readonly string[]; environment: string; audience: string; keep: number },
 ): Promise<SealedTokens> {
   const key = signingKeyOf(randomBytes(32));
   const client = await AdminClient.fromFiles(endpoint, tls);
-  const values: string[] = [];
+  const { namespaces } = options;
+  const values = namespaces.map((): string[] => []);
   try {
     for (let first = 0; first < options.count; first += BATCH) {
       const size = Math.min(BATCH, options.count - first);
-      const made = Array.from({ length: size }, (_, i) => issued(key, `token-${first + i}`, options));
-      for (const { value } of made) if (values.length < options.keep) values.push(value);
-      const success = made.map(({ token }) => ({ requestPut: putOf(token) }));
+      const made = Array.from({ length: size }, (_, i) => {
+        const turn = (first + i) % namespaces.length;
+        const { value, token } = issued(key, `token-${first + i}`, { ...options, namespace: namespaces[turn] ?? '' });
+        const kept = values[turn];
+        if (kept && kept.length < options.keep) kept.push(value);
+        return token;
+      });
+      const success = made.map((token) => ({ requestPut: putOf(token) }));
       const { status, body } = await client.request('POST', '/v3/kv/txn', { success });
       if (status !== 200) throw new Error(`etcd answered ${status}: ${JSON.stringify(body)}`);
     }

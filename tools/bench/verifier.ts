@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { bundle } from '../build/bundle.ts';
 import { startControlPlane } from '../controlplane/control-plane.ts';
 import { type FoundPart, part } from '../parts/part.ts';
+import { chartNodeOptions } from './chart-node-options.ts';
 import type { BenchOptions, Result } from './cluster.ts';
 import { CALLER_CORE, MeasuredServer } from './measured-server.ts';
 import { median } from './median.ts';
@@ -15,7 +16,8 @@ import { writeSealedTokens } from './sealed-tokens.ts';
 const run = promisify(execFile);
 
 const root = join(import.meta.dirname, '../..');
-const NAMESPACE = 'bench';
+/** Policies limit the use of what is in the one, and of nothing in the other. */
+const [GOVERNED, UNGOVERNED] = ['bench-governed', 'bench-ungoverned'];
 const ENVIRONMENT = 'production';
 const AUDIENCE = 'ai-gateway';
 const TARGET = `/authorize?audience=${AUDIENCE}&scope=chat:write`;
@@ -32,22 +34,25 @@ export async function verifierBench({ tokens = 1000, pairs = 5, seconds = 6 }: B
   try {
     const kubectl = (input: string, ...args: string[]) =>
       execFileSync('kubectl', ['--kubeconfig', plane.kubeconfig, ...args], { encoding: 'utf8', input });
-    for (const namespace of ['tokenwright-system', 'tokenwright-upstreams', NAMESPACE])
+    for (const namespace of ['tokenwright-system', 'tokenwright-upstreams', GOVERNED, UNGOVERNED])
       kubectl('', 'create', 'namespace', namespace);
     kubectl('', 'apply', '-k', join(root, 'crds'));
     kubectl('', 'wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s');
-    kubectl('', 'apply', '-f', join(root, 'deploy/examples/policies/baseline.yaml'));
-    const { values, jwks } = await writeSealedTokens(plane.etcd, {
+    kubectl(JSON.stringify(policy()), 'apply', '-f', '-');
+    const {
+      values: [values = [], ungoverned = []],
+      jwks,
+    } = await writeSealedTokens(plane.etcd, {
       count: tokens,
-      namespace: NAMESPACE,
+      namespaces: [GOVERNED, UNGOVERNED],
       environment: ENVIRONMENT,
       audience: AUDIENCE,
       keep: CALLERS,
     });
     kubectl(JSON.stringify(publicKeys(jwks)), 'apply', '-f', '-');
     kubectl(JSON.stringify(audience()), 'apply', '-f', '-');
-    const script = join(folder, 'caller.lua');
-    writeFileSync(script, callerScript(values), { mode: 0o600 });
+    const script = writeScript(join(folder, 'governed.lua'), values);
+    const ungovernedScript = writeScript(join(folder, 'ungoverned.lua'), ungoverned);
     await bundle(folder);
     const verifier = async (level: string, flags = {}, ready = READY) => {
       const server = await startVerifier(folder, plane.kubeconfig, level, flags, ready);
@@ -59,13 +64,15 @@ export async function verifierBench({ tokens = 1000, pairs = 5, seconds = 6 }: B
     const bare = await startBare('bare-server.ts', { BARE_HEADERS: JSON.stringify(await headersOf(audited, values)) });
     children.push(bare);
     const wrk = await part('wrk');
-    const rates: Record<'bare' | 'unaudited' | 'audited', Measured[]> = { bare: [], unaudited: [], audited: [] };
+    const rates: Rates = { bare: [], unaudited: [], audited: [], ungoverned: [] };
     // each seal is checked once, on first use
     for (const server of [unaudited, audited]) await call(wrk, server, script, Math.ceil(seconds / 2));
+    await call(wrk, audited, ungovernedScript, Math.ceil(seconds / 2));
     for (let pair = 0; pair < pairs; pair += 1) {
       for (const [name, server] of Object.entries({ bare, unaudited, audited })) {
-        rates[name as keyof typeof rates].push(await call(wrk, server, script, seconds));
+        rates[name as keyof Rates].push(await call(wrk, server, script, seconds));
       }
+      rates.ungoverned.push(await call(wrk, audited, ungovernedScript, seconds));
       const [b, u, a] = [rates.bare.at(-1), rates.unaudited.at(-1), rates.audited.at(-1)].map((one) => one?.rate ?? 0);
       console.error(
         `pair ${pair + 1}: bare ${b?.toFixed(0)}/s, verifier ${a?.toFixed(0)}/s, without allowed ones on record ${u?.toFixed(0)}/s`,
@@ -96,7 +103,9 @@ interface Measured {
   cpu: number;
 }
 
-function results(rates: Record<'bare' | 'unaudited' | 'audited', Measured[]>, rssMB: number): Result[] {
+type Rates = Record<'bare' | 'unaudited' | 'audited' | 'ungoverned', Measured[]>;
+
+function results(rates: Rates, rssMB: number): Result[] {
   const rateOf = (name: keyof typeof rates) => median(rates[name].map(({ rate }) => rate));
   const ratios = (name: keyof typeof rates, against: keyof typeof rates) =>
     rates[name].map(({ rate }, i) => rate / (rates[against][i]?.rate ?? Number.NaN));
@@ -129,6 +138,13 @@ function results(rates: Record<'bare' | 'unaudited' | 'audited', Measured[]>, rs
       ratio: median(ratios('audited', 'unaudited')),
       against: 'without a record of each allowed call',
     },
+    {
+      name: 'verifier.policies',
+      value: rateOf('audited'),
+      unit: 'requests/s',
+      ratio: median(ratios('audited', 'ungoverned')),
+      against: 'tokens that no policy limits',
+    },
     { name: 'verifier.memory', value: rssMB, unit: 'MB', ...none },
   ];
 }
@@ -145,8 +161,9 @@ function startVerifier(folder: string, kubeconfig: string, level: string, more: 
     name: level,
     ...more,
   };
+  const env = { NODE_OPTIONS: chartNodeOptions('verifierDefaults') };
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  return MeasuredServer.start([join(folder, 'tokenwright.js'), 'verifier', '--no-tls', ...args], {}, ready);
+  return MeasuredServer.start([join(folder, 'tokenwright.js'), 'verifier', '--no-tls', ...args], env, ready);
 }
 
 function startBare(script: string, env: Record<string, string>): Promise<MeasuredServer> {
@@ -207,15 +224,17 @@ function grpcResults(rates: Record<'bare' | 'verifier', Measured[]>): Result[] {
   ];
 }
 
-function callerScript(values: readonly string[]): string {
-  return [
+function writeScript(path: string, values: readonly string[]): string {
+  const lines = [
     `local tokens = {${values.map((value) => JSON.stringify(value)).join(',')}}`,
     'local next = 0',
     'request = function()',
     '  next = next % #tokens + 1',
     '  return wrk.format("GET", nil, { Authorization = "Bearer " .. tokens[next] })',
     'end',
-  ].join('\n');
+  ];
+  writeFileSync(path, lines.join('\n'), { mode: 0o600 });
+  return path;
 }
 
 /** Those of a real answer; node:http adds the rest to both. */
@@ -230,6 +249,25 @@ async function headersOf({ port }: MeasuredServer, [value]: string[]): Promise<R
 function publicKeys(jwks: string) {
   const metadata = { name: 'tokenwright-seal-public-keys', namespace: 'tokenwright-system' };
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'jwks.json': jwks } };
+}
+
+/** With everything that is judged at use. */
+function policy() {
+  const spec = {
+    match: { namespaces: { matchLabels: { 'kubernetes.io/metadata.name': GOVERNED } } },
+    allow: {
+      environments: [ENVIRONMENT],
+      audiences: [AUDIENCE],
+      subjects: ['agent:*'],
+      scopes: ['chat:*', 'models:gpt-4*'],
+    },
+    deny: { scopes: ['admin:*'] },
+    conditionsOfUse: {
+      sourceCIDRs: ['10.0.0.0/8', '127.0.0.0/8'],
+      hours: [{ days: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'], from: '00:00', to: '00:00' }],
+    },
+  };
+  return { apiVersion: 'tokenwright.dev/v1alpha1', kind: 'TokenPolicy', metadata: { name: 'bench' }, spec };
 }
 
 function audience() {
