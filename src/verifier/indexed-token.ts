@@ -57,7 +57,7 @@ export class IndexedToken implements Candidate {
     this.lastVersion = content.lastVersion;
     this.revokedThroughVersion = content.revokedThroughVersion;
     this.handledRevocations = status.handledRevocations ?? NONE;
-    this.#seal = status.seal;
+    this.#seal = status.seal && { ...status.seal, keyID: share.text(status.seal.keyID) };
     this.#check = check;
     this.#floor = this.sequence;
   }
