@@ -1,5 +1,6 @@
 /** Whose call it is, by address: from one header, and only when a proxy that is trusted sent it. */
 import { networks, plainAddress } from '../domain/address.ts';
+import { remembered } from '../domain/remembered.ts';
 import { type RawHeaders, valuesOf } from './doors/presented.ts';
 
 export type SourceOf = (peer: string | undefined, headers: RawHeaders) => string | undefined;
@@ -16,7 +17,7 @@ export interface SourceOptions {
  * trusted proxies say nothing that can be read.
  */
 export function sourceReader({ header, trustedProxies }: SourceOptions): SourceOf {
-  const isTrusted = networks(trustedProxies);
+  const isTrusted = remembered(networks(trustedProxies));
   return (peer, headers) => {
     const address = plainAddress(peer ?? '');
     if (address === undefined || trustedProxies.length === 0 || !isTrusted(address)) return address;

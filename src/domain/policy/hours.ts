@@ -12,7 +12,12 @@ const TIME = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/;
  */
 export function hours(spans: readonly TokenPolicyHours[]): (now: number) => boolean {
   const all = spans.map(span);
-  return (now) => all.some((holds) => holds(now));
+  let last = { now: Number.NaN, holds: false };
+  // asked on every call, of which there are thousands in a second
+  return (now) => {
+    if (now !== last.now) last = { now, holds: all.some((holds) => holds(now)) };
+    return last.holds;
+  };
 }
 
 function span({ days, from, to, timeZone = DEFAULT_TIME_ZONE }: TokenPolicyHours): (now: number) => boolean {

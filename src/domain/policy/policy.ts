@@ -7,6 +7,7 @@ import {
 } from '../../api/token-policy.ts';
 import { networks } from '../address.ts';
 import { selects } from '../label-selector.ts';
+import { remembered } from '../remembered.ts';
 import type { UseLimits } from '../verdict/judge.ts';
 import type { Namespace } from './asked.ts';
 import { hours } from './hours.ts';
@@ -71,7 +72,7 @@ function limitsOf({ allow = {}, deny, conditionsOfUse = {} }: TokenPolicySpec): 
   const allowsSubject = allow.subjects ? patterns(allow.subjects) : anything;
   const allowsScope = allow.scopes ? patterns(allow.scopes) : anything;
   const deniesScope = deny ? patterns(deny.scopes) : () => false;
-  const has = conditionsOfUse.sourceCIDRs && networks(conditionsOfUse.sourceCIDRs);
+  const has = conditionsOfUse.sourceCIDRs && remembered(networks(conditionsOfUse.sourceCIDRs));
   return {
     allowsUse: ({ environment, audience, subject }) =>
       allowsEnvironment(environment) && allowsAudience(audience) && allowsSubject(subject),
