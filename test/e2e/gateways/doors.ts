@@ -103,6 +103,8 @@ function envoy(file: string, { port }: Place, { audience, caFile, verifier, back
     [`address: ${BACKEND_HOST}, port_value: 8080`, `address: 127.0.0.1, port_value: ${backend.port}`],
     ['/etc/tokenwright/ca.crt', caFile],
     ['ai-gateway', audience],
+    // so that no test waits for it
+    ...(isGrpc ? [['max_connection_duration: 5s', 'max_connection_duration: 1s'] as const] : []),
   ]);
 }
 

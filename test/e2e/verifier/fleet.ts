@@ -1,6 +1,7 @@
 /** An operator, its tokens, and several verifiers that check them, each behind a proxy that can freeze. */
 import { join } from 'node:path';
 import type { ApiTokenSpec } from '../../../src/api/apitoken.ts';
+import type { TokenAudienceRoute } from '../../../src/api/token-audience.ts';
 import { expectOk, VERIFIER } from '../../crds/api-server.ts';
 import { cluster } from '../cluster.ts';
 import { ENVIRONMENT } from '../harness/manifests.ts';
@@ -16,6 +17,8 @@ export interface FleetOptions {
   verifiers: number;
   /** Of the audience, such as 5s. */
   staleness: string;
+  /** Of the audience; where left out, gateways state the scopes. */
+  routes?: TokenAudienceRoute[];
   tokens: Readonly<Record<string, Partial<ApiTokenSpec>>>;
   /** Of the verifiers, beyond what all of them are given; with the value '' such as have none. */
   flags?: Readonly<Record<string, string>>;
@@ -74,14 +77,22 @@ export class Fleet {
   }
 
   async #fill(options: FleetOptions): Promise<void> {
-    const { verifiers, staleness, tokens, flags = {}, operatorFlags = {}, environments = [ENVIRONMENT] } = options;
+    const {
+      verifiers,
+      staleness,
+      routes,
+      tokens,
+      flags = {},
+      operatorFlags = {},
+      environments = [ENVIRONMENT],
+    } = options;
     const { stage, audience } = this;
     expectOk(
       await stage.server.create(AUDIENCES, {
         apiVersion: 'tokenwright.dev/v1alpha1',
         kind: 'TokenAudience',
         metadata: { name: audience },
-        spec: { environments, staleness: { max: staleness } },
+        spec: { environments, staleness: { max: staleness }, ...(routes && { routes }) },
       }),
     );
     const starting = Array.from({ length: verifiers }, (_, index) => this.#member(`${audience}-${index}`, flags));

@@ -1,14 +1,11 @@
 /** I1: rotations of tokens in use, through a real gateway, with not one call refused. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isLeftOut } from '../../../tools/parts/left-out.ts';
 import type { RunningPart } from '../../../tools/parts/running.ts';
 import { DOORS } from '../gateways/doors.ts';
 import { certificate } from '../gateways/scene.ts';
+import { type BareBackend, startBareBackend } from './bare-backend.ts';
 import { Consumers } from './consumers.ts';
 import { Fleet } from './fleet.ts';
 import { isLong } from './size.ts';
@@ -24,18 +21,8 @@ const names = Array.from({ length: SIZE.tokens }, (_, index) => `agent-${index}`
 const isRestarted = (name: string) => names.indexOf(name) % 2 === 0;
 
 let fleet: Fleet;
-let backend: ChildProcess;
+let backend: BareBackend;
 let gateway: RunningPart;
-
-/** The API behind the gateway: says yes to everything, and notes nothing of it. */
-async function startBackend(): Promise<{ port: number }> {
-  backend = spawn(process.execPath, [join(import.meta.dirname, '../../../tools/bench/bare-server.ts')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (backend.stdout === null) throw new Error('the backend cannot say where it listens');
-  const [port] = await once(createInterface({ input: backend.stdout }), 'line');
-  return { port: Number(port) };
-}
 
 describe.skipIf(isLeftOut('nginx'))('rotations under load', () => {
   beforeAll(async () => {
@@ -64,11 +51,12 @@ describe.skipIf(isLeftOut('nginx'))('rotations under load', () => {
     const [nginx] = DOORS;
     const [member] = fleet.members;
     if (nginx?.name !== 'nginx' || member === undefined) throw new Error('there is no nginx or no verifier');
+    backend = await startBareBackend();
     gateway = await nginx.start({
       audience: fleet.audience,
       caFile: tls.caFile,
       verifier: { port: member.process.port, grpcPort: 0 },
-      backend: await startBackend(),
+      backend,
     });
     const deploy = (name: string) =>
       fleet.stage.deploy(name, { secret: name, reads: isRestarted(name) ? 'env' : 'volume' });
@@ -77,7 +65,7 @@ describe.skipIf(isLeftOut('nginx'))('rotations under load', () => {
 
   afterAll(async () => {
     await gateway?.stop();
-    backend?.kill();
+    backend?.stop();
     await fleet?.close();
   });
 
