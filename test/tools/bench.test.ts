@@ -45,10 +45,13 @@ it('measures the verifier over HTTP and gRPC, with and without audit', async () 
   expect(found['verifier.memory']?.value).toBeGreaterThan(40);
 });
 
-it('measures evaluations of policies, and what they add to a create', async () => {
+it('measures evaluations of policies, one that changes, and what they add to a create', async () => {
   const found = await results('policy', '--tokens=5', '--pairs=1');
   expect(found['policy.evaluations.1']?.value).toBeGreaterThan(0);
   expect(found['policy.evaluations.100']).toMatchObject({ unit: 'tokens/s', against: '1 policy' });
+  for (const setting of ['all-matching', 'one-namespace', 'all-matching-expressions'])
+    expect(found[`policy.change.${setting}.cpu`]).toMatchObject({ unit: 's', value: expect.any(Number) });
+  expect(found['policy.change.verifier.longest']?.value).toBeGreaterThan(0);
   expect(found['policy.admission.100-matching.cpu']?.value).toBeGreaterThan(0);
   expect(found['policy.admission.0-policies.p50']).toMatchObject({ unit: 'ms', ratio: null });
   for (const setting of ['1-matching', '100-none-matching', '100-matching']) {

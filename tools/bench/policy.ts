@@ -1,4 +1,4 @@
-/** What TokenPolicies cost: evaluations a second, and how long the API server takes to admit an ApiToken under them. */
+/** What TokenPolicies cost: evaluations a second, one that changes, and how long the API server takes to admit an ApiToken under them. */
 import { API_TOKENS, type ApiToken } from '../../src/api/apitoken.ts';
 import { TOKEN_POLICIES, type TokenPolicy, type TokenPolicySpec } from '../../src/api/token-policy.ts';
 import { evaluate } from '../../src/domain/policy/evaluate.ts';
@@ -6,6 +6,7 @@ import { compilePolicy } from '../../src/domain/policy/policy.ts';
 import { KubeError } from '../../src/ports.ts';
 import { type Bench, type BenchOptions, type Result, withCluster } from './cluster.ts';
 import { median } from './median.ts';
+import { policyChange } from './policy-change.ts';
 
 const MANY = 100;
 const LABELS = { 'bench.tokenwright.dev/governed': 'true' };
@@ -50,7 +51,9 @@ const TOKEN: ApiToken['spec'] = {
   rateLimits: [{ requests: 600, per: '1m' }],
 };
 
-export function policyBench({ tokens = 200, pairs = 5 }: BenchOptions): Promise<Result[]> {
+export function policyBench(options: BenchOptions): Promise<Result[]> {
+  const { tokens = 200, pairs = 5 } = options;
+  const changes = policyChange(SPEC, TOKEN, options.tokens);
   return withCluster(async (bench) => {
     for (const place of ['governed', 'free'] as const)
       await bench.namespace(place, place === 'governed' ? LABELS : undefined);
@@ -67,7 +70,8 @@ export function policyBench({ tokens = 200, pairs = 5 }: BenchOptions): Promise<
       { name: 'policy.evaluations.1', value: one, unit: 'tokens/s', ratio: null, against: null },
       { name: `policy.evaluations.${MANY}`, value: many, unit: 'tokens/s', ratio: many / one, against: '1 policy' },
     ];
-    return middle(runs.map((run) => [...evaluations(run.evaluations), ...run.admission.flatMap(shown)]));
+    const rows = middle(runs.map((run) => [...evaluations(run.evaluations), ...run.admission.flatMap(shown)]));
+    return [...changes, ...rows];
 
     function shown(admission: Admission, index: number, [none = admission]: Admission[]): Result[] {
       return (['p50', 'p99', 'cpu'] as const).map((figure) => ({
