@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TokenPolicyHours } from '../../../src/api/token-policy.ts';
 import { hours } from '../../../src/domain/policy/hours.ts';
-import { FUZZ, RUNS, STALL, stallOf } from './stalls.ts';
+import { FUZZ, fuzz, RUNS } from './stalls.ts';
 
 type Day = TokenPolicyHours['days'][number];
 
@@ -123,23 +123,18 @@ describe('hours', () => {
     expect(Math.min(met.held, met.not)).toBeGreaterThan(RUNS / 20);
   });
 
-  it('of anything are read, or refused in a sentence, and without a stall', FUZZ, () => {
+  it('of anything are read, or refused in a sentence, and without a stall', FUZZ, async () => {
     const text = fc.oneof(
       fc.string({ maxLength: 64 }),
-      fc.constantFrom('00:00', '23:59', 'UTC', '+02:00', 'Etc/GMT+5', 'Europe/../x'),
+      fc.constantFrom(...DAYS, '00:00', '23:59', 'UTC', 'Europe/Berlin', '+02:00', 'Etc/GMT+5', 'Europe/../x'),
     );
-    fc.assert(
-      fc.property(fc.array(text, { maxLength: 7 }), text, text, text, (days, from, to, timeZone) => {
-        const took = stallOf(() => {
-          try {
-            hours([{ days: days as Day[], from, to, timeZone }])(0);
-          } catch (error) {
-            expect(error).toBeInstanceOf(RangeError);
-          }
-        });
-        expect(took).toBeLessThan(STALL);
-      }),
-      { numRuns: RUNS },
-    );
+    const anything = fc.record({ days: fc.array(text, { maxLength: 7 }), from: text, to: text, timeZone: text });
+    await fuzz(anything, (one) => {
+      try {
+        hours([one as TokenPolicyHours])(0);
+      } catch (error) {
+        expect(error).toBeInstanceOf(RangeError);
+      }
+    });
   });
 });
