@@ -6,6 +6,9 @@ import { GROUP } from './group.ts';
 /** On an ApiToken, by its users: any new value asks for a rotation now. Answered in status.lastHandledRotateRequest. */
 export const ROTATE_REQUESTED_AT_ANNOTATION = `${GROUP}/rotate-requested-at` as const;
 
+/** On an ApiToken: the user who asked for that rotation, as the API server knows them (from Kubernetes 1.36 on). */
+export const ROTATE_REQUESTED_BY_ANNOTATION = `${GROUP}/rotate-requested-by` as const;
+
 /** On the Secret: the version for which everything is settled. Fences off writes in flight before Previous is retired. */
 export const SETTLED_ANNOTATION = `${GROUP}/settled` as const;
 
@@ -27,7 +30,7 @@ export const PENDING_LABEL = `${GROUP}/pending` as const;
 /** On a revocation until it is sealed: deleted before, its tokens would live again. */
 export const REVOCATION_FINALIZER = `${GROUP}/revocation` as const;
 
-/** On a revocation: the user who created it, as the API server knows them (from Kubernetes 1.36 on). Never changes. */
+/** On a revocation and an ApiToken: the user who created it, as the API server knows them (from Kubernetes 1.36 on). Never changes. */
 export const REQUESTED_BY_ANNOTATION = `${GROUP}/requested-by` as const;
 
 /** On a revocation, by whoever creates it: when, RFC 3339 with milliseconds, since creationTimestamp has whole seconds only. */

@@ -25,7 +25,7 @@ export interface AuditIntent extends AuditSubject {
   cause: string;
   /** Who acts: the operator's identity. */
   actor: string;
-  /** Who asked for it, where the API server noted that: of `revoke`. */
+  /** Who asked for it, where the API server noted that: of `revoke`, and of `rotate` for cause `Requested`. */
   requester?: string;
   /** RFC 3339, whole seconds. */
   time: string;

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  REQUESTED_BY_ANNOTATION as CREATED_BY,
+  ROTATE_REQUESTED_AT_ANNOTATION as ROTATE_AT,
+  ROTATE_REQUESTED_BY_ANNOTATION as ROTATE_BY,
+} from '../../src/api/names.ts';
 import { type Answer, type ApiServer, canMark, expectOk, sentences, until } from './api-server.ts';
 import { kubectl } from './kubectl.ts';
 import { Policies } from './policies.ts';
 
 type Json = Record<string, unknown>;
-
-const CREATED_BY = 'tokenwright.dev/requested-by';
-const ROTATE_AT = 'tokenwright.dev/rotate-requested-at';
-const ROTATE_BY = 'tokenwright.dev/rotate-requested-by';
 
 const GROUPS = ['system:masters', 'system:authenticated'];
 const JANE = { name: 'jane', groups: GROUPS };

@@ -1,6 +1,6 @@
 /** Carries out one action of `decide`. Every write has the resourceVersion that was read as its precondition. */
 import { API_TOKENS, type ApiToken } from '../../api/apitoken.ts';
-import { restartFieldManager, versionAnnotation } from '../../api/names.ts';
+import { ROTATE_REQUESTED_BY_ANNOTATION, restartFieldManager, versionAnnotation } from '../../api/names.ts';
 import type { Action, MintCause } from '../../domain/lifecycle/decide.ts';
 import { operationOf } from '../../domain/lifecycle/describe.ts';
 import { struckBy } from '../../domain/lifecycle/orders.ts';
@@ -119,7 +119,8 @@ async function mint(deps: ApiTokenDeps, observation: Observation, cause: MintCau
   const { uid, resourceVersion } = token.metadata;
   const spec = specIn(seen);
   const version = nextVersion(seen);
-  await deps.audit.intent(token, operationOf(cause, version), version, cause, now);
+  const requester = cause === 'Requested' ? token.metadata.annotations?.[ROTATE_REQUESTED_BY_ANNOTATION] : undefined;
+  await deps.audit.intent(token, operationOf(cause, version), version, cause, now, requester);
   let held = deps.values.tried(uid, resourceVersion);
   if (!held) {
     const value = await deps.issuer.mint({ environment: spec.environment, tokenID: seen.tokenID });
