@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TokenPolicySpec } from '../../src/api/token-policy.ts';
 import { tokenwright } from '../cli/built.ts';
 import { kubeconfig } from '../cli/people.ts';
-import { type Answer, type ApiServer, expectOk, OPERATOR, sentences, VERIFIER } from './api-server.ts';
+import { type Answer, API, type ApiServer, expectOk, OPERATOR, sentences, VERIFIER } from './api-server.ts';
 import { kubectl } from './kubectl.ts';
 import { Policies, warned } from './policies.ts';
 
@@ -181,6 +181,36 @@ describe('an ApiToken that asks for more than policies allow is refused', () => 
     // the spec in a write of the status is left as it is
     expectOk(await policies.admin.as(OPERATOR).mergePatch(`${at}/status`, { spec: WIDER }));
     expect(expectOk(await user.get(at)).body.spec).toMatchObject(ALLOWED);
+  });
+});
+
+describe('the status of a TokenPolicy', () => {
+  const ALONE = "change the spec of the TokenPolicy instead, since only Tokenwright's operator writes its status";
+  const status = { tokens: 3, violating: 0 };
+  let at: string;
+  beforeAll(() => {
+    at = `${API}/tokenpolicies/${policies.run}-limits`;
+  });
+
+  it.each<[string, () => ApiServer]>([
+    ['whoever may do everything', () => user],
+    ['a verifier', () => policies.admin.as(VERIFIER)],
+    [
+      'an account of the same name in another namespace',
+      () => policies.admin.as({ ...OPERATOR, name: 'system:serviceaccount:other:tokenwright-operator' }),
+    ],
+  ])('is not written by %s', async (_, who) => {
+    const { body } = expectOk(await user.get(at));
+    const { apiVersion, kind, metadata } = policies.manifest('limits', {});
+    expect(sentences(await who().mergePatch(`${at}/status`, { status }))).toEqual([ALONE]);
+    expect(sentences(await who().replace(`${at}/status`, { ...body, status }))).toEqual([ALONE]);
+    expect(sentences(await who().apply(`${at}/status`, { apiVersion, kind, metadata, status }))).toEqual([ALONE]);
+  });
+
+  it('is written by the operator, and stays when others write the spec', async () => {
+    expectOk(await policies.admin.as(OPERATOR).mergePatch(`${at}/status`, { status }));
+    const { body } = expectOk(await user.mergePatch(at, { status: { tokens: 0 }, metadata: { labels: { a: 'b' } } }));
+    expect(body.status).toEqual(status);
   });
 });
 
