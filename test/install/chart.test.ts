@@ -310,7 +310,7 @@ test('no rule of the RBAC says everything, and nobody writes a status but the op
     ['tokenpolicies/status', [ours('operator-global')]],
   ]);
   const aggregated = new Map([
-    [ours('view'), ['apitokens', 'tokenrevocations']],
+    [ours('view'), ['apitokens', 'tokenrevocations', 'tokenpolicies']],
     [ours('edit'), ['apitokens']],
     [ours('admin'), ['tokenrevocations']],
   ]);
