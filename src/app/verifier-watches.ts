@@ -163,10 +163,14 @@ export class VerifierWatches {
     for (const revocation of lists.flat()) this.orders.put(revocation);
   }
 
-  /** What is pending, and what each ApiToken says was carried out, whatever the watches say. */
-  async listAll(signal: AbortSignal): Promise<void> {
-    await this.listPending(signal);
-    for (const token of await this.#options.client.list(API_TOKENS, { signal })) this.#take(token);
+  /** What each ApiToken says was carried out, whatever the watches say. Page by page: all of them at once would be too much to hold. */
+  async relist(signal: AbortSignal): Promise<void> {
+    let next: string | undefined;
+    do {
+      const page = await this.#options.client.listPage(API_TOKENS, { signal }, next);
+      for (const token of page.items) this.#take(token);
+      next = page.next;
+    } while (next !== undefined);
   }
 
   /** Reads an ApiToken anew, whatever its watch says. */

@@ -160,9 +160,9 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     await Promise.race([watches.whenSynced(), fired(stop)]);
     if (stop.aborted) return 'stopped';
     const list = watches.listPending.bind(watches);
-    const listAll = watches.listAll.bind(watches);
+    const relist = watches.relist.bind(watches);
     const strictest = watches.strictest.bind(watches);
-    const proving = keepProving({ freshness, list, listAll, strictest, listedAt, log }, stop);
+    const proving = keepProving({ freshness, list, relist, strictest, listedAt, log }, stop);
     releaseLease = keepLease({ client, namespace, verifier: config.name, environment, now: () => clock.now(), log });
     const at = await server.listen();
     log.info(

@@ -1,6 +1,6 @@
 /**
- * How long ago the verifier knew for certain what is revoked: by a quorum list of the pending revocations, counted from when it was asked
- * for. A watch that says nothing proves nothing. By the monotonic clock, which no step of the machine's clock can hold still.
+ * How long ago the verifier knew for certain what is revoked. A watch that says nothing proves nothing. By the monotonic clock, which no step
+ * of the machine's clock can hold still.
  */
 export class Freshness {
   readonly #monotonic: () => number;
@@ -10,11 +10,9 @@ export class Freshness {
     this.#monotonic = monotonic;
   }
 
-  /** Carries out one proof; throws what it throws. */
-  async prove(list: () => Promise<void>): Promise<void> {
-    const asked = this.#monotonic();
-    await list();
-    this.#provedAt = Math.max(this.#provedAt, asked);
+  /** @param at when the lists that prove it were asked for, by the same clock: they may be as old as that */
+  proved(at: number): void {
+    this.#provedAt = Math.max(this.#provedAt, at);
   }
 
   /** In seconds; infinite before the first proof. */

@@ -4,11 +4,11 @@ import type { Logger } from '../ports.ts';
 import type { Freshness } from './freshness.ts';
 
 export interface ProofsOptions {
-  freshness: Freshness;
+  freshness: Pick<Freshness, 'proved' | 'age'>;
   /** Lists what is pending. */
   list(signal: AbortSignal): Promise<void>;
-  /** Lists what is pending, and every ApiToken: orders may have been carried out and be gone since the last proof. */
-  listAll(signal: AbortSignal): Promise<void>;
+  /** Lists every ApiToken, which may take long. */
+  relist(signal: AbortSignal): Promise<void>;
   /** The least staleness that an audience allows, in seconds. */
   strictest(): number;
   /** When the ApiTokens that are known were listed, by the monotonic clock. */
@@ -22,30 +22,88 @@ export interface ProofsOptions {
 const INTERVAL = 2000;
 const LEAST_INTERVAL = 250;
 const DEADLINE = 2000;
-const DEADLINE_ALL = 60_000;
-/** An order stays to be found for longer than this: after a longer time without a proof it may be pending no more. */
+/** An order stays to be found for longer than this: after a longer time without a list it may be pending no more. */
 const GAP = (FOUND_FOR * 1000) / 2;
 
 /** Until `stop` fires. */
 export async function keepProving(options: ProofsOptions, stop: AbortSignal): Promise<void> {
-  const { freshness, list, listAll, strictest, monotonic = () => performance.now(), log } = options;
-  let provedAt = options.listedAt;
+  const proofs = new Proofs(options);
   while (!stop.aborted) {
-    const asked = monotonic();
-    const isGap = asked - provedAt > GAP;
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), isGap ? DEADLINE_ALL : DEADLINE);
-    const signal = AbortSignal.any([stop, deadline.signal]);
+    await proofs.prove(stop);
+    const interval = Math.max(LEAST_INTERVAL, (options.strictest() * 1000) / 3);
+    await pause(Math.min(INTERVAL, interval), stop);
+  }
+  await proofs.end();
+}
+
+/**
+ * Lists of what is pending follow each other closely, so that none is missed that is pending for a while. After a gap in that row, orders may
+ * have been carried out and be gone: then every ApiToken is listed, while the new row goes on, and proves nothing until that is done.
+ */
+class Proofs {
+  readonly #options: ProofsOptions;
+  readonly #monotonic: () => number;
+  /** The last of the row. */
+  #askedAt: number;
+  #relisting: { cut: AbortController; ended: Promise<void> } | undefined;
+  #isWhole = true;
+
+  constructor(options: ProofsOptions) {
+    this.#options = options;
+    this.#monotonic = options.monotonic ?? (() => performance.now());
+    this.#askedAt = options.listedAt;
+  }
+
+  async prove(stop: AbortSignal): Promise<void> {
+    const { freshness, list, log } = this.#options;
+    const askedAt = this.#monotonic();
     try {
-      await freshness.prove(() => (isGap ? listAll(signal) : list(signal)));
-      provedAt = asked;
+      await within(DEADLINE, stop, list);
     } catch (error) {
       if (!stop.aborted)
         log.warn({ err: error, staleSeconds: Math.round(freshness.age()) }, 'pending revocations not listed');
-    } finally {
-      clearTimeout(timer);
+      return;
     }
-    await pause(Math.min(INTERVAL, Math.max(LEAST_INTERVAL, (strictest() * 1000) / 3)), stop);
+    if (askedAt - this.#askedAt > GAP) {
+      this.#isWhole = false;
+      await this.end();
+    }
+    this.#askedAt = askedAt;
+    if (this.#isWhole) freshness.proved(askedAt);
+    else this.#relisting ??= this.#relist();
+  }
+
+  async end(): Promise<void> {
+    this.#relisting?.cut.abort();
+    await this.#relisting?.ended;
+  }
+
+  #relist(): { cut: AbortController; ended: Promise<void> } {
+    const { relist, log } = this.#options;
+    const cut = new AbortController();
+    const ended = relist(cut.signal)
+      .then(
+        () => {
+          this.#isWhole = !cut.signal.aborted;
+        },
+        (error: unknown) => {
+          if (!cut.signal.aborted) log.warn({ err: error }, 'ApiTokens not listed');
+        },
+      )
+      .finally(() => {
+        this.#relisting = undefined;
+      });
+    return { cut, ended };
+  }
+}
+
+async function within(milliseconds: number, stop: AbortSignal, act: (signal: AbortSignal) => Promise<void>) {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), milliseconds);
+  try {
+    await act(AbortSignal.any([stop, late.signal]));
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -165,7 +165,7 @@ describe('a revocation', () => {
     put(REPLACED);
     await prove();
     const pending = known();
-    await watches.listAll(AbortSignal.timeout(10_000));
+    await watches.relist(AbortSignal.timeout(10_000));
     expect([pending, known()]).toEqual([['uid-1 17'], ['uid-1 18']]);
   });
 

@@ -5,19 +5,25 @@ import { listening } from '../audit/records.ts';
 
 let stop: AbortController;
 let freshness: Freshness;
-/** When each list was asked for, in milliseconds from the start, and whether it was of everything. */
-let lists: { at: number; all: boolean }[];
+/** When each list of what is pending was asked for, in milliseconds from the start. */
+let lists: number[];
+/** Likewise of all ApiTokens. */
+let relists: number[];
 let answers: 'works' | 'fails' | 'hangs';
+/** How long it takes to list all ApiTokens. */
+let relistTakes: number;
 let strictest: number;
 let signals: AbortSignal[];
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 0 });
   stop = new AbortController();
-  freshness = new Freshness();
+  freshness = new Freshness(Date.now);
   lists = [];
+  relists = [];
   signals = [];
   answers = 'works';
+  relistTakes = 0;
   strictest = 30;
 });
 afterEach(() => {
@@ -25,30 +31,36 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const cut = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('cut'))));
+
 function start(listedAt = 0) {
   const { log, texts } = listening();
-  const answer = async (signal: AbortSignal, all: boolean) => {
-    lists.push({ at: Date.now(), all });
+  const list = async (signal: AbortSignal) => {
+    lists.push(Date.now());
     signals.push(signal);
     if (answers === 'fails') throw new Error('no answer');
-    if (answers === 'hangs')
-      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('cut'))));
+    if (answers === 'hangs') await cut(signal);
   };
-  const list = (signal: AbortSignal) => answer(signal, false);
-  const listAll = (signal: AbortSignal) => answer(signal, true);
-  const options = { freshness, list, listAll, strictest: () => strictest, listedAt, monotonic: Date.now, log };
+  const relist = async (signal: AbortSignal) => {
+    relists.push(Date.now());
+    const answer = answers;
+    await Promise.race([cut(signal), sleep(relistTakes)]);
+    if (answer === 'fails') throw new Error('no answer');
+  };
+  const options = { freshness, list, relist, strictest: () => strictest, listedAt, monotonic: Date.now, log };
   const ended = keepProving(options, stop.signal);
   return { ended, texts };
 }
 
 const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
-const times = () => lists.map(({ at }) => at);
+const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
 describe('what is pending', () => {
   it('is listed at once, and every two seconds from then on', async () => {
     start();
     await pass(6000);
-    expect([times(), freshness.age()]).toEqual([[0, 2000, 4000, 6000], 0]);
+    expect([lists, freshness.age()]).toEqual([[0, 2000, 4000, 6000], 0]);
   });
 
   it.each([
@@ -61,7 +73,7 @@ describe('what is pending', () => {
     strictest = seconds;
     start();
     await pass(interval * 3 + 3);
-    expect(times().length).toBe(4);
+    expect(lists.length).toBe(4);
   });
 
   it('keeps the strictest audience served: it is never stale while every list works', async () => {
@@ -79,7 +91,7 @@ describe('what is pending', () => {
     answers = 'fails';
     const { texts } = start();
     await pass(2000);
-    expect([times(), freshness.age(), texts[0]]).toEqual([
+    expect([lists, freshness.age(), texts[0]]).toEqual([
       [0, 2000],
       Number.POSITIVE_INFINITY,
       'pending revocations not listed',
@@ -90,49 +102,71 @@ describe('what is pending', () => {
     answers = 'hangs';
     start();
     await pass(4000);
-    expect([times(), signals[0]?.aborted]).toEqual([[0, 4000], true]);
+    expect([lists, signals[0]?.aborted]).toEqual([[0, 4000], true]);
   });
 });
 
 describe('every ApiToken', () => {
-  const ofAll = () => lists.filter(({ all }) => all).map(({ at }) => at);
+  /** The API server does not answer from the first second until this one. */
+  async function outage(until: number) {
+    start();
+    await pass(1000);
+    answers = 'fails';
+    await pass(until - 1000);
+    answers = 'works';
+  }
 
   it('is not listed after a short time without a proof', async () => {
-    start();
-    await pass(1000);
-    answers = 'fails';
-    await pass(27_000);
-    answers = 'works';
+    await outage(28_000);
     await pass(2000);
-    expect(ofAll()).toEqual([]);
+    expect([relists, freshness.age()]).toEqual([[], 0]);
   });
 
-  it('is listed after a longer one, until that works', async () => {
-    start();
-    await pass(1000);
+  it('is listed after a longer one, and nothing is proved before that is done', async () => {
+    relistTakes = 3000;
+    await outage(35_000);
+    await pass(3999);
+    const before = freshness.age();
+    await pass(1001);
+    expect([relists, before, freshness.age()]).toEqual([[36_000], 38.999, 0]);
+  });
+
+  it('may take any time to list, since what is pending is listed meanwhile', async () => {
+    relistTakes = 100_000;
+    await outage(35_000);
+    await pass(103_000);
+    expect([relists, freshness.age()]).toEqual([[36_000], 0]);
+  });
+
+  it('is listed anew where the API server falls silent again meanwhile', async () => {
+    relistTakes = 50_000;
+    await outage(35_000);
+    await pass(2000);
     answers = 'fails';
-    await pass(35_000);
+    await pass(33_000);
     answers = 'works';
+    await pass(51_999);
+    const before = freshness.age();
+    await pass(2001);
+    expect([relists, before, freshness.age()]).toEqual([[36_000, 72_000], 121.999, 0]);
+  });
+
+  it('is listed again where that fails', async () => {
+    const failing = vi.fn<(signal: AbortSignal) => Promise<void>>().mockRejectedValueOnce(new Error('no answer'));
+    const { log, texts } = listening();
+    const list = async () => {};
+    const options = { freshness, list, strictest: () => 30, listedAt: -100_000, monotonic: Date.now, log };
+    void keepProving({ ...options, relist: failing.mockResolvedValue(undefined) }, stop.signal);
+    await pass(0);
+    expect([freshness.age(), texts]).toEqual([Number.POSITIVE_INFINITY, ['ApiTokens not listed']]);
     await pass(4000);
-    expect([ofAll(), lists.at(-1)]).toEqual([[32_000, 34_000, 36_000, 38_000], { at: 40_000, all: false }]);
+    expect([failing.mock.calls.length, freshness.age()]).toEqual([2, 0]);
   });
 
   it('is listed where it took long to list them at first', async () => {
     start(-100_000);
     await pass(2000);
-    expect(lists).toEqual([
-      { at: 0, all: true },
-      { at: 2000, all: false },
-    ]);
-  });
-
-  it('is given more time than what is pending', async () => {
-    answers = 'hangs';
-    start(-100_000);
-    await pass(59_999);
-    const before = signals[0]?.aborted;
-    await pass(1);
-    expect([before, signals[0]?.aborted]).toEqual([false, true]);
+    expect([relists, lists, freshness.age()]).toEqual([[0], [0, 2000], 0]);
   });
 });
 
@@ -142,7 +176,16 @@ describe('the end', () => {
     await pass(500);
     stop.abort();
     await ended;
-    expect([times(), vi.getTimerCount()]).toEqual([[0], 0]);
+    expect([lists, vi.getTimerCount()]).toEqual([[0], 0]);
+  });
+
+  it('comes at once while all are listed, without a word', async () => {
+    relistTakes = 60_000;
+    const { ended, texts } = start(-100_000);
+    await pass(500);
+    stop.abort();
+    await ended;
+    expect([relists, texts]).toEqual([[0], []]);
   });
 
   it('comes at once in a list, without a word', async () => {
@@ -151,6 +194,6 @@ describe('the end', () => {
     await pass(500);
     stop.abort();
     await ended;
-    expect([times(), texts, vi.getTimerCount()]).toEqual([[0], [], 0]);
+    expect([lists, texts, vi.getTimerCount()]).toEqual([[0], [], 0]);
   });
 });
