@@ -15,7 +15,8 @@ export interface RotateOptions {
 
 export async function rotate(session: Session, { name, wait, timeoutSeconds }: RotateOptions): Promise<void> {
   const { client, namespace, terminal } = session;
-  const obstacle = obstacleIn(await findToken(session, name));
+  const found = await findToken(session, name);
+  const obstacle = obstacleIn(found) ?? forbiddenIn(found);
   if (obstacle !== undefined) throw new Failure(`Nothing was asked for: ${obstacle}`);
   const annotations = { [ROTATE_REQUESTED_AT_ANNOTATION]: new Date(session.now() * 1000).toISOString() };
   const asked = await client.mergePatch(API_TOKENS, { namespace, name }, { metadata: { annotations } });
@@ -71,6 +72,13 @@ function obstacleIn(token: ApiToken): string | undefined {
   if (ready?.status === 'False' && STANDSTILLS.has(ready.reason)) return `${place}: ${ready.message}.`;
   const stalled = conditionOf(token, 'Stalled');
   return stalled?.status === 'True' ? `${place} is stalled: ${stalled.message}.` : undefined;
+}
+
+/** What was minted before goes on, so this is asked only beforehand. A spec that was just changed has yet to be judged. */
+function forbiddenIn(token: ApiToken): string | undefined {
+  const compliant = conditionOf(token, 'Compliant');
+  if (compliant?.status !== 'False' || compliant.observedGeneration !== token.metadata.generation) return undefined;
+  return `nothing may be minted for ${placeOf(token)}: ${compliant.message}.`;
 }
 
 /** Reasons of Ready that no request moves. */

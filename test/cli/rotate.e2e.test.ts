@@ -3,6 +3,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { API, expectOk } from '../crds/api-server.ts';
+import { tokenPolicy } from '../e2e/harness/manifests.ts';
 import { SCRATCH } from '../e2e/harness/operator.ts';
 import { keyOfSecret, type Stage, Theatre } from '../e2e/harness/stage.ts';
 import { type Outcome, Running, tokenwright } from './built.ts';
@@ -75,6 +77,25 @@ describe('tokenwright rotate', () => {
     expect(Object.keys(stage.token(name)?.metadata.annotations ?? {})).not.toContain(
       'tokenwright.dev/rotate-requested-at',
     );
+  });
+
+  it('asks for nothing that the policies forbid, and says what they say', async () => {
+    await stage.issue('forbidden', { scopes: ['forbidden:write'] });
+    await stage.untilDelivered('forbidden', 1);
+    const policy = tokenPolicy(`${stage.namespace}-narrow`, {
+      match: { namespaces: { matchLabels: { 'kubernetes.io/metadata.name': stage.namespace } } },
+      deny: { scopes: ['forbidden:*'] },
+    });
+    const path = `${API}/tokenpolicies/${policy.metadata.name}`;
+    expectOk(await stage.server.apply(path, policy));
+    await stage.until('it is judged', () => stage.condition('forbidden', 'Compliant')?.status === 'False');
+    const { code, stdout, stderr } = await tokenwright(['rotate', 'forbidden'], { env });
+    expectOk(await stage.server.delete(path));
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `Nothing was asked for: nothing may be minted for ${stage.namespace}/forbidden: TokenPolicy ${policy.metadata.name}, rule DeniedScopes: asked for forbidden:write; denied: forbidden:*.\n`,
+    });
   });
 
   it('says so when it becomes impossible meanwhile', async () => {
