@@ -17,6 +17,8 @@ export interface DeclaredToken {
   /** Of the manifest; undefined where there are problems. */
   readonly token: JudgedToken | undefined;
   readonly problems: readonly { line: number; message: string }[];
+  /** Of a field, or the next around it that there is. */
+  lineOf(path: readonly string[]): number;
 }
 
 export interface Declared {
@@ -137,6 +139,7 @@ function declaredToken({ value, place, lineOf }: Item): DeclaredToken {
     namespace: metadata.namespace,
     name: metadata.name,
     place,
+    lineOf,
     token: problems.length > 0 ? undefined : { metadata, spec: (value as unknown as ApiTokenManifest).spec },
     problems: problems
       .slice(0, PROBLEMS_MAX)

@@ -2,6 +2,7 @@
 import { relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Violation } from '../../domain/policy/evaluate.ts';
+import { RULES } from '../../domain/policy/rules.ts';
 import { STDIN } from '../input.ts';
 import type { Checked } from './judge.ts';
 
@@ -41,12 +42,11 @@ export function sarifOf(checked: readonly Checked[], version: string): object {
 
 function findingsOf(token: Checked): Finding[] {
   const { violations = [], audited = [] } = token.evaluation ?? {};
-  const { line } = token.place;
   const judged = (level: Finding['level']) => (violation: Violation) => ({
     ...ruleOf(violation),
     level,
     text: violation.message,
-    line,
+    line: lineOf(violation.rule, token),
     token,
   });
   return [
@@ -60,6 +60,12 @@ function findingsOf(token: Checked): Finding[] {
     ...violations.map(judged('error')),
     ...audited.map(judged('warning')),
   ];
+}
+
+/** A rule that a policy states itself is about the whole. */
+function lineOf(rule: string, { place, lineOf }: Checked): number {
+  const field = RULES.find(({ name }) => name === rule)?.field;
+  return field === undefined ? place.line : lineOf(field);
 }
 
 function ruleOf({ policy, rule }: Violation): Pick<Finding, 'ruleID' | 'about'> {

@@ -14,6 +14,8 @@ export type Judge = (asked: Asked) => string | undefined;
 
 export interface Rule {
   name: string;
+  /** What it judges of an ApiToken; undefined where that is not known. */
+  field: readonly string[] | undefined;
   /** Undefined where the policy does not state the rule. @throws RangeError that says what cannot be read */
   compile(spec: TokenPolicySpec): Judge | undefined;
 }
@@ -21,47 +23,70 @@ export interface Rule {
 export const RULES: readonly Rule[] = [
   {
     name: 'Environments',
+    field: ['spec', 'environment'],
     compile: ({ allow }) =>
       given(allow?.environments, (names) => among(names, exactly(names), ({ token }) => [token.spec.environment])),
   },
   {
     name: 'Audiences',
+    field: ['spec', 'audiences'],
     compile: ({ allow }) =>
       given(allow?.audiences, (names) => among(names, exactly(names), ({ token }) => token.spec.audiences)),
   },
   {
     name: 'Subjects',
+    field: ['spec', 'subject'],
     compile: ({ allow }) =>
       given(allow?.subjects, (all) => among(all, patterns(all), ({ token }) => [token.spec.subject])),
   },
   {
     name: 'Scopes',
+    field: ['spec', 'scopes'],
     compile: ({ allow }) => given(allow?.scopes, (all) => among(all, patterns(all), ({ scopes }) => scopes)),
   },
-  { name: 'DeniedScopes', compile: ({ deny }) => given(deny?.scopes, noneOf) },
+  { name: 'DeniedScopes', field: ['spec', 'scopes'], compile: ({ deny }) => given(deny?.scopes, noneOf) },
   {
     name: 'Owner',
+    field: ['spec', 'owner'],
     compile: requires('Owner', ({ token }) =>
       token.spec.owner === undefined ? 'asked without an owner; allowed: with spec.owner' : undefined,
     ),
   },
   {
     name: 'RateLimits',
+    field: ['spec', 'rateLimits'],
     compile: requires('RateLimits', ({ rateLimits }) =>
       rateLimits.length === 0 ? 'asked without rate limits; allowed: with spec.rateLimits' : undefined,
     ),
   },
   {
     name: 'AutomaticRotation',
+    field: ['spec', 'rotation', 'mode'],
     compile: requires('AutomaticRotation', ({ token }) =>
       token.spec.rotation?.mode === 'Manual' ? 'asked for rotation mode Manual; allowed: Automatic' : undefined,
     ),
   },
-  { name: 'TTL', compile: ({ bounds }) => given(bounds?.ttl, ttlWithin) },
-  { name: 'MaxOverlap', compile: ({ bounds }) => given(bounds?.maxOverlap, overlapWithin) },
-  { name: 'MaxGrantLifetime', compile: ({ bounds }) => given(bounds?.maxGrantLifetime, grantWithin) },
-  { name: 'MaxRequests', compile: ({ bounds }) => given(bounds?.maxRequests, requestsWithin) },
-  { name: 'PurposeMinLength', compile: ({ bounds }) => given(bounds?.purposeMinLength, purposeOf) },
+  { name: 'TTL', field: ['spec', 'ttl'], compile: ({ bounds }) => given(bounds?.ttl, ttlWithin) },
+  {
+    name: 'MaxOverlap',
+    field: ['spec', 'rotation', 'overlap'],
+    compile: ({ bounds }) => given(bounds?.maxOverlap, overlapWithin),
+  },
+  {
+    name: 'MaxGrantLifetime',
+    field: ['spec', 'notAfter'],
+    compile: ({ bounds }) => given(bounds?.maxGrantLifetime, grantWithin),
+  },
+  {
+    name: 'MaxRequests',
+    field: ['spec', 'rateLimits'],
+    compile: ({ bounds }) => given(bounds?.maxRequests, requestsWithin),
+  },
+  {
+    name: 'PurposeMinLength',
+    field: ['spec', 'purpose'],
+    compile: ({ bounds }) => given(bounds?.purposeMinLength, purposeOf),
+  },
 ];
 
 function given<T>(stated: T | undefined, compile: (stated: T) => Judge): Judge | undefined {

@@ -10,6 +10,7 @@ const VARIABLES = ['token', 'namespaceObject', 'now'];
 export function stated({ name, expression: text, message }: TokenPolicyRule): Rule {
   return {
     name,
+    field: undefined,
     compile: () => {
       const evaluate = expression(text, VARIABLES);
       return ({ facts }) => {

@@ -220,6 +220,33 @@ describe('for machines', () => {
     expect(results[0].message).toEqual({ text: TOO_LONG });
   });
 
+  it('stand at the line of the field that a rule is about, or of the next around it', async () => {
+    const manifest = `kind: ApiToken
+apiVersion: tokenwright.dev/v1alpha1
+metadata:
+  name: long
+  namespace: support
+spec:
+  subject: agent:a
+  purpose: a
+  environment: production
+  audiences: [b]
+  ttl: 48h
+`;
+    const stated = policy('own', { rules: [{ name: 'mine', expression: 'false', message: 'never' }] });
+    const { stdout } = await check(['-f', '-', '-o', 'sarif'], `${manifest}${documents(SUPPORT, PROD, ANY, stated)}`);
+    const [{ results }] = JSON.parse(stdout).runs;
+    const lines = results.map(({ ruleId, locations: [{ physicalLocation: at }] }: SarifResult) => [
+      ruleId,
+      at.region.startLine,
+    ]);
+    expect(lines).toEqual([
+      ['own/mine', 1],
+      ['prod/TTL', 11],
+      ['any/Owner', 6],
+    ]);
+  });
+
   it('have a place from the working directory', async () => {
     const { stdout } = await check(['-f', 'deploy/examples/agent-token.yaml', '--policies', path, '-o', 'sarif']);
     const [{ results }] = JSON.parse(stdout).runs;
