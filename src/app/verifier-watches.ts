@@ -1,6 +1,8 @@
 /** What the verifier watches, and what it makes of it: the index, the audiences, the limits of use, the orders to revoke. */
+
 import { API_TOKENS, type ApiToken } from '../api/apitoken.ts';
 import { PENDING_LABEL } from '../api/names.ts';
+import { NAMESPACES } from '../api/namespaces.ts';
 import {
   DEFAULT_STALENESS,
   TOKEN_AUDIENCES,
@@ -27,14 +29,6 @@ interface Secret extends KubeObject {
 }
 
 const SECRETS: ResourceType<Secret> = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
-const NAMESPACES: ResourceType = {
-  group: '',
-  version: 'v1',
-  plural: 'namespaces',
-  kind: 'Namespace',
-  namespaced: false,
-};
-
 export interface VerifierWatchesOptions {
   client: ApiServerClient;
   log: Logger;

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { API_TOKENS } from '../api/apitoken.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '../api/names.ts';
+import { NAMESPACES } from '../api/namespaces.ts';
 import { TOKEN_POLICIES, type TokenPolicy } from '../api/token-policy.ts';
 import {
   CLUSTER_TOKEN_REVOCATIONS,
@@ -19,7 +20,7 @@ import { SECRETS, type Secret } from '../reconcile/apitoken/secret.ts';
 import { type CachedWorkload, cached, WORKLOADS, WorkloadIndex } from '../reconcile/apitoken/workloads.ts';
 import { PolicyBook } from '../reconcile/tokenpolicy/policy-book.ts';
 import { type KnownToken, OrderBook } from '../reconcile/tokenrevocation/order-book.ts';
-import { NAMESPACES, type Namespaces } from '../reconcile/tokenrevocation/proof.ts';
+import type { Namespaces } from '../reconcile/tokenrevocation/proof.ts';
 import { keyOf as keyOfRevocation } from '../reconcile/tokenrevocation/target.ts';
 import { type CachedToken, cachedToken, held, keyOf, known, onlyLabels, onlyOwner } from './kept.ts';
 import { Scoped } from './scoped.ts';

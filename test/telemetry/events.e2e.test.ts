@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
+import { NAMESPACES } from '../../src/api/namespaces.ts';
 import { ApiServerClient } from '../../src/kube/client.ts';
 import { ClusterConnection } from '../../src/kube/connection.ts';
 import { loadKubeConfig } from '../../src/kube/kubeconfig.ts';
@@ -14,8 +15,6 @@ const REGARDING = {
   name: `${'a'.repeat(60)}.b`,
   uid: '2f7f2f9e-8a5e-4a43-a7e5-0d4f2e0a6f10',
 };
-const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false };
-
 let client: ApiServerClient;
 beforeAll(async () => {
   const connection = await ClusterConnection.open(loadKubeConfig({ kubeconfig: cluster().kubeconfig }), 'test');

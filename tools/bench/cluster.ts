@@ -1,9 +1,11 @@
 /** What the benches share: a control plane, the operator as a process of the chart's ServiceAccount, and a bare client. */
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { API_TOKENS, type ApiToken } from '../../src/api/apitoken.ts';
+import { NAMESPACES } from '../../src/api/namespaces.ts';
 import { ApiServerClient } from '../../src/kube/client.ts';
 import { ClusterConnection } from '../../src/kube/connection.ts';
 import { loadKubeConfig } from '../../src/kube/kubeconfig.ts';
@@ -33,14 +35,6 @@ const SERVER_PROCESSES = ['etcd', 'kube-apiserver', 'kube-controller-manager'] a
 const root = join(import.meta.dirname, '../..');
 
 export const SECRETS: ResourceType = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true };
-const NAMESPACES: ResourceType = {
-  group: '',
-  version: 'v1',
-  plural: 'namespaces',
-  kind: 'Namespace',
-  namespaced: false,
-};
-
 export interface Bench {
   /** Every right. */
   admin: ApiServerClient;

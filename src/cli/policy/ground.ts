@@ -1,8 +1,9 @@
 /** What ApiTokens are judged by: the policies, and the labels of their namespaces. */
+import { NAMESPACES } from '../../api/namespaces.ts';
 import { TOKEN_POLICIES, type TokenPolicy, type TokenPolicyManifest } from '../../api/token-policy.ts';
 import type { Labels } from '../../domain/label-selector.ts';
 import { type CompiledPolicy, compilePolicy, type Namespace } from '../../domain/policy/policy.ts';
-import { KubeError, type ResourceType } from '../../ports.ts';
+import { KubeError } from '../../ports.ts';
 import { Failure } from '../failure.ts';
 import type { Session } from '../session.ts';
 import type { Declared } from './manifests.ts';
@@ -23,14 +24,6 @@ export interface Ground {
 
 /** Set by the API server. */
 const NAME_LABEL = 'kubernetes.io/metadata.name';
-
-const NAMESPACES: ResourceType = {
-  group: '',
-  version: 'v1',
-  plural: 'namespaces',
-  kind: 'Namespace',
-  namespaced: false,
-};
 
 /** Without a cluster. */
 export function groundOf({ policies, namespaces }: Declared, defaultNamespace: string | undefined): Ground {

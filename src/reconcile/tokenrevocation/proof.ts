@@ -1,8 +1,10 @@
 /** Who is left, by the word of the API server: once it is called sealed, nobody refuses anything for the order's sake. */
+
 import { type ApiToken, TOKEN_ID_FIELD } from '../../api/apitoken.ts';
+import { NAMESPACES } from '../../api/namespaces.ts';
 import type { Labels } from '../../domain/label-selector.ts';
 import { matches, type Reach, type Revocation, reachesNamespace, reachOf } from '../../domain/revocation.ts';
-import type { KubeClient, ListOptions, ResourceType } from '../../ports.ts';
+import type { KubeClient, ListOptions } from '../../ports.ts';
 import { targetOf } from './target.ts';
 
 export interface ProofDeps {
@@ -19,14 +21,6 @@ export interface Proof {
   /** Keys of those that have yet to carry it out. */
   left: readonly string[];
 }
-
-export const NAMESPACES: ResourceType = {
-  group: '',
-  version: 'v1',
-  plural: 'namespaces',
-  kind: 'Namespace',
-  namespaced: false,
-};
 
 /** Their labels, by name. */
 export interface Namespaces {
