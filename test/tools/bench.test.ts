@@ -40,7 +40,14 @@ it('measures the verifier over HTTP and gRPC, with and without audit', async () 
   const found = await results('verifier', '--tokens=20', '--pairs=1', '--seconds=1');
   const against = 'bare node:http';
   expect(found.verifier).toMatchObject({ unit: 'requests/s', against });
-  for (const name of ['verifier', 'verifier.cpu', 'verifier.audit', 'verifier.policies', 'verifier.grpc', 'verifier.grpc.cpu'])
+  for (const name of [
+    'verifier',
+    'verifier.cpu',
+    'verifier.audit',
+    'verifier.policies',
+    'verifier.grpc',
+    'verifier.grpc.cpu',
+  ])
     expect(found[name]?.ratio, name).toBeGreaterThan(0);
   expect(found['verifier.memory']?.value).toBeGreaterThan(40);
 });
