@@ -59,6 +59,8 @@ it('measures evaluations of policies, one that changes, and what they add to a c
   for (const setting of ['all-matching', 'one-namespace', 'all-matching-expressions'])
     expect(found[`policy.change.${setting}.cpu`]).toMatchObject({ unit: 's', value: expect.any(Number) });
   expect(found['policy.change.verifier.longest']?.value).toBeGreaterThan(0);
+  for (const verdict of ['same-verdict', 'other-verdict'])
+    expect(found[`policy.change.operator.${verdict}.cpu`]?.value).toBeGreaterThan(0);
   expect(found['policy.admission.100-matching.cpu']?.value).toBeGreaterThan(0);
   expect(found['policy.admission.0-policies.p50']).toMatchObject({ unit: 'ms', ratio: null });
   for (const setting of ['1-matching', '100-none-matching', '100-matching']) {

@@ -7,6 +7,7 @@ import { KubeError } from '../../src/ports.ts';
 import { type Bench, type BenchOptions, type Result, withCluster } from './cluster.ts';
 import { median } from './median.ts';
 import { policyChange } from './policy-change.ts';
+import { operatorChange } from './policy-operator.ts';
 
 const MANY = 100;
 const LABELS = { 'bench.tokenwright.dev/governed': 'true' };
@@ -71,7 +72,7 @@ export function policyBench(options: BenchOptions): Promise<Result[]> {
       { name: `policy.evaluations.${MANY}`, value: many, unit: 'tokens/s', ratio: many / one, against: '1 policy' },
     ];
     const rows = middle(runs.map((run) => [...evaluations(run.evaluations), ...run.admission.flatMap(shown)]));
-    return [...changes, ...rows];
+    return [...changes, ...(await operatorChange(bench, tokens)), ...rows];
 
     function shown(admission: Admission, index: number, [none = admission]: Admission[]): Result[] {
       return (['p50', 'p99', 'cpu'] as const).map((figure) => ({
