@@ -8,6 +8,7 @@ import { basename } from 'node:path';
 import { createCommand, HelpShown, UsageError } from './app/command.ts';
 import { completeCommand, completion } from './app/commands/completion.ts';
 import { get } from './app/commands/get.ts';
+import { lastUse } from './app/commands/last-use.ts';
 import { log } from './app/commands/log.ts';
 import { operator } from './app/commands/operator.ts';
 import { policy } from './app/commands/policy.ts';
@@ -33,7 +34,7 @@ const program = createCommand({
   .enablePositionalOptions()
   .helpCommand('help [command]', 'Show the help of a command.')
   .version(`tokenwright ${VERSION}`, '--version', 'Print the version.');
-const commands = [get, rotate, revoke, verify, policy, log, completion, operator, verifier, version];
+const commands = [get, rotate, revoke, verify, lastUse, policy, log, completion, operator, verifier, version];
 for (const command of commands) program.addCommand(command);
 program.addCommand(completeCommand(program), { hidden: true });
 

@@ -78,6 +78,13 @@ export const hostAndPort: Reader<BindAddress> = (text) => {
   return { value: { host: match[1] ?? (match[2] || undefined), port } };
 };
 
+/** Scheme, host and port, as a verifier is reached. */
+export const origin: Reader<string> = (text) => {
+  const { protocol = '', origin, href } = URL.canParse(text) ? new URL(text) : {};
+  if (/^https?:$/.test(protocol) && origin !== undefined && href === `${origin}/`) return { value: origin };
+  return { problem: 'must be a URL without a path, such as https://10.0.1.7:8443' };
+};
+
 export type AuditLogTarget = { kind: 'fd'; fd: number } | { kind: 'file'; path: string };
 
 export const auditTarget: Reader<AuditLogTarget> = (text) => {

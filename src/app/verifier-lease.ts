@@ -14,18 +14,25 @@ const LEASES: ResourceType<Lease> = {
 };
 
 const COMPONENT = 'app.kubernetes.io/component';
+const ENVIRONMENT = 'tokenwright.dev/environment';
 const DURATION_SECONDS = 30;
 const INTERVAL = 10_000;
 
 /** How long an answer about who is there is good for, in milliseconds. Shorter than a Lease lasts. */
 const ROLL_CALL = 5_000;
 
-/** The names of the verifiers that are there, asked for anew at most every few seconds. */
-export function rollCall(client: Pick<KubeClient, 'list'>, namespace: string, clock: Clock): () => Promise<string[]> {
+/** The names of the verifiers that are there, of all environments unless some are given; asked for anew at most every few seconds. */
+export function rollCall(
+  client: Pick<KubeClient, 'list'>,
+  namespace: string,
+  clock: Clock,
+  environments?: readonly string[],
+): () => Promise<string[]> {
+  const ofThese = environments && `,${ENVIRONMENT} in (${environments.join(',')})`;
   let asked = Number.NEGATIVE_INFINITY;
   let answer: Promise<string[]> = Promise.resolve([]);
   const call = async () => {
-    const leases = await client.list(LEASES, { namespace, labelSelector: `${COMPONENT}=verifier` });
+    const leases = await client.list(LEASES, { namespace, labelSelector: `${COMPONENT}=verifier${ofThese ?? ''}` });
     const isThere = ({ spec }: Lease) => Date.parse(spec.renewTime) + spec.leaseDurationSeconds * 1000 > clock.now();
     return leases
       .filter(isThere)
@@ -58,7 +65,7 @@ export function keepLease(options: VerifierLeaseOptions): () => Promise<void> {
       metadata: {
         namespace,
         name: `tokenwright-verifier-${verifier}`,
-        labels: { [COMPONENT]: 'verifier', 'tokenwright.dev/environment': environment },
+        labels: { [COMPONENT]: 'verifier', [ENVIRONMENT]: environment },
       },
       // MicroTime
       spec: {

@@ -123,7 +123,10 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     tls,
     verifier,
     sourceOf,
-    doors: [new IntrospectDoor({ verifier, callers, sourceOf }), new LastUseDoor(callers, lastUse, clock.now())],
+    doors: [
+      new IntrospectDoor({ verifier, callers, sourceOf }),
+      new LastUseDoor(callers, lastUse, { verifier: config.name, environment: config.environment }, clock.now()),
+    ],
   });
   const grpc = config.grpcBindAddress && (await grpcServer({ ...config.grpcBindAddress, tls, verifier, sourceOf }));
   const telemetry = new TelemetryServer({

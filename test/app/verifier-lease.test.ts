@@ -16,13 +16,13 @@ const lease = (holderIdentity: string, ago: number, leaseDurationSeconds = 30) =
   spec: { holderIdentity, leaseDurationSeconds, renewTime: new Date(NOW - ago * 1000).toISOString() },
 });
 
-function call(leases: object[] | Error) {
+function call(leases: object[] | Error, environments?: string[]) {
   const list = async (_: unknown, options: ListOptions) => {
     asked.push(options);
     if (leases instanceof Error) throw leases;
     return leases;
   };
-  return rollCall({ list } as unknown as KubeClient, 'own', { now: () => now });
+  return rollCall({ list } as unknown as KubeClient, 'own', { now: () => now }, environments);
 }
 
 describe('the verifiers that are there', () => {
@@ -30,6 +30,14 @@ describe('the verifiers that are there', () => {
     const there = call([lease('v-2', 29), lease('v-1', 0), lease('gone', 30), lease('left', 2, 1)]);
     expect(await there()).toEqual(['v-1', 'v-2']);
     expect(asked).toEqual([{ namespace: 'own', labelSelector: 'app.kubernetes.io/component=verifier' }]);
+  });
+
+  it('are those of some environments', async () => {
+    await call([], ['production', 'staging'])();
+    const environments = 'tokenwright.dev/environment in (production,staging)';
+    expect(asked.map(({ labelSelector }) => labelSelector)).toEqual([
+      `app.kubernetes.io/component=verifier,${environments}`,
+    ]);
   });
 
   it('are asked for at most every five seconds', async () => {

@@ -26,6 +26,8 @@ export const ELSEWHERE: Readonly<Record<string, Place>> = {
     file: 'test/install/cluster.test.ts',
     says: "kubectl('create', 'secret', 'tls'",
   },
+  'kubectl create token auditor --audience=tokenwright.dev | tokenwright last-use -n support summarizer --ca-file=ca.crt --server-name=tokenwright-verifier-production.tokenwright-system.svc --verifier=https://10.0.1.7:8443 --verifier=https://10.0.2.9:8443':
+    { file: 'test/cli/last-use.e2e.test.ts', says: "tokenwright(['last-use'" },
   'npm test': { file: '.ci/run', says: 'npm test' },
 };
 

@@ -1,4 +1,4 @@
-/** `GET /last-use?uid=…`: when each version of an ApiToken was last allowed here. For the operator, which retires early, and the command line. */
+/** `GET /last-use?uid=…`: when each version of an ApiToken was last allowed here. For the command line. */
 import type { IncomingMessage } from 'node:http';
 import type { Callers } from '../callers.ts';
 import type { LastUse } from '../last-use.ts';
@@ -10,12 +10,14 @@ export class LastUseDoor {
   readonly path = '/last-use';
   readonly #callers: Callers;
   readonly #lastUse: LastUse;
+  readonly #self: { verifier: string; environment: string };
   readonly #startTime: number;
 
   /** @param startTime epoch milliseconds: of what was before, this verifier knows nothing */
-  constructor(callers: Callers, lastUse: LastUse, startTime: number) {
+  constructor(callers: Callers, lastUse: LastUse, self: { verifier: string; environment: string }, startTime: number) {
     this.#callers = callers;
     this.#lastUse = lastUse;
+    this.#self = self;
     this.#startTime = startTime;
   }
 
@@ -29,7 +31,7 @@ export class LastUseDoor {
     const versions = uids.flatMap((uid) =>
       [...this.#lastUse.of(uid)].map(([version, seconds]) => ({ uid, version, lastUseTime: rfc3339(seconds * 1000) })),
     );
-    return answer(200, { since: rfc3339(this.#startTime), versions });
+    return answer(200, { ...this.#self, since: rfc3339(this.#startTime), versions });
   }
 }
 
