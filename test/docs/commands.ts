@@ -9,21 +9,21 @@ export interface Place {
 /** Run by another test or script. */
 export const ELSEWHERE: Readonly<Record<string, Place>> = {
   'npm run demo': { file: 'test/tools/demo.test.ts', says: 'tools/demo/demo.ts' },
-  'kubectl apply -k deploy/': { file: 'test/install/cluster.test.ts', says: "kubectl('apply', '-k', deploy)" },
+  'kubectl apply -k deploy/': { file: 'test/install/steps/kubectl.ts', says: "kubectl('apply', '-k', deploy)" },
   'kubectl apply -f deploy/examples/policies/baseline.yaml': {
-    file: 'test/install/cluster.test.ts',
+    file: 'test/install/steps/kubectl.ts',
     says: "kubectl('apply', '-f', join(root, 'deploy/examples/policies/baseline.yaml'))",
   },
   'kubectl apply -k deploy/verifier': {
-    file: 'test/install/cluster.test.ts',
+    file: 'test/install/steps/kubectl.ts',
     says: "kubectl('apply', '-k', join(root, 'deploy/verifier'))",
   },
   'helm upgrade --install tokenwright charts/tokenwright --namespace tokenwright-system --create-namespace --wait': {
-    file: 'test/install/cluster.test.ts',
+    file: 'test/install/steps/helm.ts',
     says: "helm('install', 'tokenwright', chart",
   },
   'kubectl -n tokenwright-system create secret tls tokenwright-verifier-production-tls --cert=tls.crt --key=tls.key': {
-    file: 'test/install/cluster.test.ts',
+    file: 'test/install/steps/verifiers.ts',
     says: "kubectl('create', 'secret', 'tls'",
   },
   'kubectl create token auditor --audience=tokenwright.dev | tokenwright last-use -n support summarizer --ca-file=ca.crt --server-name=tokenwright-verifier-production.tokenwright-system.svc --verifier=https://10.0.1.7:8443 --verifier=https://10.0.2.9:8443':
