@@ -10,7 +10,7 @@ const ALONE = ['test/install/**/*.test.ts', 'test/controlplane/**/*.test.ts', 't
 /** A control plane of its own for each of these. */
 function withApiServer(name: string, include: string[]) {
   const globalSetup = ['test/e2e/cluster.ts'];
-  return { extends: true as const, test: { name, include, globalSetup, testTimeout: 120_000, hookTimeout: 120_000 } };
+  return { extends: true as const, test: { name, include, globalSetup, testTimeout: 300_000, hookTimeout: 300_000 } };
 }
 
 export default defineConfig({
@@ -19,6 +19,9 @@ export default defineConfig({
     maxWorkers: 2,
     // generous: a shared machine may be slow, and no test waits for time to pass
     testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // a second, as it is by default, is a pause of such a machine
+    expect: { poll: { timeout: 30_000, interval: 5 } },
     // what ends the run searches all that it left behind for values (test/e2e/cluster.ts): of the full sizes, gigabytes
     teardownTimeout: process.env.TOKENWRIGHT_LONG === '1' ? 900_000 : 60_000,
     projects: [
@@ -30,7 +33,7 @@ export default defineConfig({
       withApiServer('api-server', BY_ITSELF),
       {
         extends: true,
-        test: { name: 'alone', include: ALONE, fileParallelism: false, testTimeout: 180_000, hookTimeout: 180_000 },
+        test: { name: 'alone', include: ALONE, fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 },
       },
     ],
   },

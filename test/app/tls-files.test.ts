@@ -66,7 +66,7 @@ describe('a pair that is watched', () => {
     const stop = start();
     const second = write();
     vi.advanceTimersByTime(5000);
-    await vi.waitFor(() => expect(told).toEqual([second]));
+    await expect.poll(() => told).toEqual([second]);
     stop();
   });
 
@@ -75,7 +75,7 @@ describe('a pair that is watched', () => {
     const { told, start } = await watched();
     const second = write();
     const stop = start();
-    await vi.waitFor(() => expect(told).toEqual([second]));
+    await expect.poll(() => told).toEqual([second]);
     stop();
   });
 
@@ -84,14 +84,14 @@ describe('a pair that is watched', () => {
     const { told, texts, start } = await watched();
     write('certificate');
     const stop = start();
-    await vi.waitFor(() => expect(texts).toEqual(['certificate not renewed']));
+    await expect.poll(() => texts).toEqual(['certificate not renewed']);
     const second = write();
     vi.advanceTimersByTime(5000);
-    await vi.waitFor(() => expect(texts).toEqual(['certificate not renewed', 'certificate renewed']));
+    await expect.poll(() => texts).toEqual(['certificate not renewed', 'certificate renewed']);
     // and looked at again
     rmSync(files.keyFile);
     vi.advanceTimersByTime(5000);
-    await vi.waitFor(() => expect(texts).toHaveLength(3));
+    await expect.poll(() => texts).toHaveLength(3);
     expect(told).toEqual([second]);
     stop();
   });

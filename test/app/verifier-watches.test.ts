@@ -154,7 +154,7 @@ describe('a revocation', () => {
     order({ sealed: true });
     await prove();
     const before = refused();
-    await vi.waitFor(() => expect(known()).toEqual(['uid-1 18']));
+    await expect.poll(() => known()).toEqual(['uid-1 18']);
     expect([before, refused()]).toEqual([true, false]);
   });
 
@@ -175,11 +175,11 @@ describe('a revocation', () => {
     put();
     cluster.late.add('apitokens');
     watches.start();
-    await vi.waitFor(() => expect(cluster.listed).toContain('apitokens'));
+    await expect.poll(() => cluster.listed).toContain('apitokens');
     order();
     put(REPLACED);
     order({ sealed: true });
-    await vi.waitFor(() => expect(cluster.listed).toContain('namespaces'));
+    await expect.poll(() => cluster.listed).toContain('namespaces');
     const early = cluster.listed.includes('tokenrevocations');
     listed.resolve();
     await watches.whenSynced();
@@ -203,7 +203,7 @@ describe('a revocation', () => {
     await start();
     order();
     cluster.remove('tokenrevocations', { namespace: 'support', name: 'order-1' });
-    await vi.waitFor(() => expect(refused()).toBe(false), { timeout: 10_000 });
+    await expect.poll(() => refused()).toBe(false);
     expect(watches.orders.size).toBe(0);
   });
 });

@@ -378,7 +378,7 @@ describe('what goes wrong', () => {
     server.answer = () => true;
     const aborting = new AbortController();
     const listing = client.list(widgets, { signal: aborting.signal });
-    await vi.waitFor(() => expect(server.seen).toHaveLength(1));
+    await expect.poll(() => server.seen).toHaveLength(1);
     aborting.abort();
     await expect(listing).rejects.toBe(aborting.signal.reason);
     await expect(client.list(widgets, { signal: aborting.signal })).rejects.toBe(aborting.signal.reason);
@@ -419,7 +419,7 @@ describe('what is counted', () => {
     const aborting = new AbortController();
     const options = { resourceVersion: '1', timeoutSeconds: 1, silenceMs: 1000, signal: aborting.signal };
     const watching = client.watch(widgets, options, () => {});
-    await vi.waitFor(() => expect(counted).toEqual([['watch', 'widgets', 200]]));
+    await expect.poll(() => counted).toEqual([['watch', 'widgets', 200]]);
     aborting.abort();
     await expect(watching).rejects.toBe(aborting.signal.reason);
     expect(counted).toHaveLength(1);
@@ -441,7 +441,7 @@ it('lets watches and requests not wait for each other', async () => {
     const options = { resourceVersion: '1', timeoutSeconds: 1, silenceMs: 9000, signal: aborting.signal };
     return many.watch<KubeObject>(widgets, options, () => {}).catch(() => {});
   });
-  await vi.waitFor(() => expect(server.watches.size).toBe(20));
+  await expect.poll(() => server.watches.size).toBe(20);
   server.put('a');
   expect(await many.list(widgets)).toHaveLength(1);
   aborting.abort();

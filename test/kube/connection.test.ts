@@ -151,7 +151,7 @@ describe('TLS material that changes', () => {
     const watching = client.watch<Widget>(widgets, options, (event) => {
       if (event.type !== 'BOOKMARK') names.push(event.object.metadata.name);
     });
-    await vi.waitFor(() => expect(server.watches.size).toBe(1));
+    await expect.poll(() => server.watches.size).toBe(1);
     const { requests, watches } = connection;
     lateMs = 40_000;
     await client.list(widgets);
@@ -162,7 +162,7 @@ describe('TLS material that changes', () => {
     expect(connection.requests).not.toBe(requests);
     expect(connection.watches).not.toBe(watches);
     server.put('a');
-    await vi.waitFor(() => expect(names).toEqual(['a']));
+    await expect.poll(() => names).toEqual(['a']);
     await connection.close();
     await expect(watching).rejects.toMatchObject({ reason: 'Unavailable' });
   });
@@ -174,14 +174,14 @@ describe('closing', () => {
     const client = new ApiServerClient({ connection });
     const options = { resourceVersion: '1', timeoutSeconds: 60, silenceMs: 60_000 };
     const watching = client.watch(widgets, options, () => {}).catch(({ reason }: { reason: string }) => reason);
-    await vi.waitFor(() => expect(server.watches.size).toBe(1));
+    await expect.poll(() => server.watches.size).toBe(1);
     let answer = () => {};
     server.answer = (_seen, response) => {
       answer = () => void response.end('{"items":[]}');
       return true;
     };
     const listing = client.list(widgets);
-    await vi.waitFor(() => expect(server.seen).toHaveLength(2));
+    await expect.poll(() => server.seen).toHaveLength(2);
     const closing = connection.close();
     expect(await watching).toBe('Unavailable');
     answer();

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/domain/value.ts';
 import { VerifierServer, type VerifierServerOptions } from '../../src/verifier/server.ts';
 import { sourceReader } from '../../src/verifier/source.ts';
@@ -225,7 +225,7 @@ describe('calls on one connection', () => {
     const { release } = hold();
     const { open } = await serve();
     const wire = open().write(request(TARGET, HELD) + request(TARGET, GOOD) + request('/nowhere'));
-    await vi.waitFor(() => expect(world.recorded.map(([, { outcome }]) => outcome)).toEqual(['Allowed']));
+    await expect.poll(() => world.recorded.map(([, { outcome }]) => outcome)).toEqual(['Allowed']);
     const before = wire.received;
     release();
     expect([before, (await wire.answers(3)).map(statusOf)]).toEqual(['', [401, 200, 404]]);
