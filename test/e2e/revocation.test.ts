@@ -115,6 +115,7 @@ describe.concurrent('a revocation', () => {
     await common.revoke('blocked', { match: { name: 'blocked' }, afterwards: 'Block', reason: 'PolicyViolation' });
     await common.until('it is blocked', () => common.condition('blocked', 'Ready')?.reason === 'Blocked');
     await untilSealed(common, 'blocked');
+    await common.caughtUp();
     expect(common.secret('blocked')).toBeUndefined();
     expect(common.condition('blocked', 'Ready')?.message).toContain(`TokenRevocation ${common.namespace}/blocked`);
     expect(common.condition('blocked', 'Stalled')).toBeUndefined();
@@ -137,6 +138,7 @@ describe.concurrent('a revocation', () => {
     await common.untilDelivered('latecomer', 1);
     await common.patch('apitokens', 'latecomer', { metadata: { labels: { quarantine: 'yes' } } });
     await common.until('it is blocked', () => common.condition('latecomer', 'Ready')?.reason === 'Blocked');
+    await common.caughtUp();
     expect(common.secret('latecomer')).toBeUndefined();
     await common.patch('apitokens', 'latecomer', { metadata: { labels: { quarantine: null } } });
     await common.untilDelivered('latecomer', 2);
@@ -149,6 +151,7 @@ describe.concurrent('a revocation', () => {
     await common.revoke('previous', { match: { name: 'previous' }, versions: 'Previous', reason: 'Superseded' });
     await untilSealed(common, 'previous');
     await common.until('previous-token is gone', () => !common.secret('previous')?.data?.['previous-token']);
+    await common.caughtUp();
     expect(common.delivered('previous')).toBe(2);
     expect(standing(common, 'previous')).toEqual(['2 Current']);
     await common.quiet(700, about('previous'));
@@ -160,6 +163,7 @@ describe.concurrent('a revocation', () => {
     const { tokenID = '' } = common.token('listed')?.status ?? {};
     await common.revoke('listed-1', { match: { tokenID }, versions: 'Listed', versionNumbers: [1, 9] });
     await untilSealed(common, 'listed-1');
+    await common.caughtUp();
     expect(standing(common, 'listed')).toEqual(['2 Current']);
     await common.revoke('listed-2', { match: { name: 'listed' }, versions: 'Listed', versionNumbers: [2] });
     await common.untilSettled('listed', 3);
@@ -176,6 +180,7 @@ describe.concurrent('a revocation', () => {
     await common.revoke('by-label', { match: { tokens, environment: 'e2e', subject: 'agent:by-label-1' } });
     await common.untilDelivered('by-label-1', 2);
     await untilSealed(common, 'by-label');
+    await common.caughtUp();
     expect(order(common, 'by-label')?.status?.matched).toBe(1);
     expect(names.map((name) => common.token(name)?.status?.revokedThroughVersion)).toEqual([1, 0, 0]);
   });
@@ -200,6 +205,7 @@ describe.concurrent('a revocation', () => {
     await common.until('each says so', () => names.every((name, i) => said(name).includes(reasons[i] ?? '')));
     for (const name of names) await common.revoke(name, { match: { name } });
     await Promise.all(names.map((name) => untilSealed(common, name)));
+    await common.caughtUp();
     for (const name of names) expect(standing(common, name) ?? []).toEqual([]);
     await common.patchSpec('struck-suspended', { state: 'Active' });
     await common.patchSpec('struck-invalid', { rotation: null });
@@ -213,7 +219,7 @@ describe.concurrent('a revocation', () => {
     await stage.untilDelivered('agent', 1);
     await stage.deploy('web', { secret: 'agent', replicas: 2 });
     await stage.revoke('leak', { match: { name: 'agent' } });
-    await stage.untilSettled('agent', 2, 45);
+    await stage.untilSettled('agent', 2);
     expect(stage.restarts('deployments', 'web', 'agent')).toEqual(['2']);
     expect(await breachesOf(stage)).toEqual([]);
   });
@@ -275,7 +281,7 @@ describe.concurrent('whatever the operator is at', () => {
     await stage.revoke('while-down', { match: { name: 'agent' } });
     expect(order(stage, 'while-down')?.status).toBeUndefined();
     await stage.start();
-    await stage.untilSettled('agent', 2, 45);
+    await stage.untilSettled('agent', 2);
     await untilSealed(stage, 'while-down');
     expect(await breachesOf(stage)).toEqual([]);
   });
@@ -293,11 +299,12 @@ describe.concurrent('whatever the operator is at', () => {
     };
     await stage.requestRotation('agent', 'now');
     await minted.promise;
+    await stage.caughtUp();
     expect(standing(stage, 'agent')).toEqual(['2 Next', '1 Current']);
     await stage.revoke('mid-rotation', { match: { name: 'agent' } });
     await stage.until('the order stands', () => order(stage, 'mid-rotation'));
     ordered.resolve();
-    await stage.untilSettled('agent', 3, 45);
+    await stage.untilSettled('agent', 3);
     await untilSealed(stage, 'mid-rotation');
     expect(stage.token('agent')?.status?.revokedThroughVersion).toBe(2);
     await untilRecorded(stage, 'agent', 'outcome revoke 2 Compromised');
@@ -322,6 +329,7 @@ describe.concurrent('whatever the operator is at', () => {
       ),
     );
     await untilSealed(stage, 'both');
+    await stage.caughtUp();
     expect(order(stage, 'both')?.status?.matched).toBe(3);
     for (const name of names) expect(stage.token(name)?.status?.revokedThroughVersion).toBe(1);
     expect(await breachesOf(stage)).toEqual([]);
@@ -355,7 +363,7 @@ describe.concurrent('whatever the operator is at', () => {
     await stage.revoke('blocks', { match: { name: 'nobody' }, afterwards: 'Block' });
     await Promise.all([untilSealed(stage, 'replaces'), untilSealed(stage, 'blocks')]);
     await stage.untilSettled('agent', 2);
-    await stage.until('it is deleted', () => order(stage, 'replaces') === undefined, 90);
+    await stage.until('it is deleted', () => order(stage, 'replaces') === undefined, 180);
     const lets = stage.history('tokenrevocations', 'replaces').map(({ object }) => object);
     const sealed = lets.find(({ status }) => status?.sealed)?.status?.sealedTime ?? '';
     const last = lets.at(-1);

@@ -11,16 +11,17 @@ import { secretsRead } from '../../../src/domain/consumers.ts';
 import { digestOf, tokenIDOf } from '../../../src/domain/value.ts';
 import { VALUE } from './inspection.ts';
 import { isReadyPod, keyOfSecret, type Stage, type WorkloadKind } from './stage.ts';
-import type { Revision } from './timeline.ts';
+import { PATIENCE, type Revision } from './timeline.ts';
 
-/** Waits a little for outcomes, which follow what they tell of. */
+/** Waits for outcomes, which follow what they tell of, and until all watches have told as much as each other. */
 export async function breachesOf(stage: Stage): Promise<string[]> {
-  const deadline = performance.now() + 5000;
+  const deadline = performance.now() + 500 * PATIENCE;
   let audit = auditIsWhole(stage.auditTrails());
   while (performance.now() < deadline && audit.length > 0) {
     await wait(50);
     audit = auditIsWhole(stage.auditTrails());
   }
+  await stage.caughtUp();
   return [
     ...stage.objections(),
     ...tokensOf(stage).flatMap((name) => [

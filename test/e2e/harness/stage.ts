@@ -14,7 +14,7 @@ import { inspect } from './inspection.ts';
 import { apiToken, BASELINE, tokenRevocation, type WorkloadOptions, workload } from './manifests.ts';
 import { OperatorProcess, SCRATCH } from './operator.ts';
 import { ApiProxy, isProtocolWrite } from './proxy.ts';
-import { type Kind, type Kinds, pathOf, type SecretObject, Timeline } from './timeline.ts';
+import { type Kind, type Kinds, PATIENCE, pathOf, type SecretObject, Timeline } from './timeline.ts';
 
 /** Where every operator under test keeps its Lease; the admission policies know the account by this namespace. */
 export const OPERATOR_NAMESPACE = 'tokenwright-system';
@@ -244,8 +244,13 @@ export class Stage {
     });
   }
 
+  /** Before more is asserted than what was waited for. */
+  caughtUp(): Promise<void> {
+    return this.timeline.caughtUp(this.namespace);
+  }
+
   /** For what the API does not tell; asks again and again. */
-  async untilAsked<T>(what: string, ask: () => Promise<T | undefined | false>, seconds = 20): Promise<T> {
+  async untilAsked<T>(what: string, ask: () => Promise<T | undefined | false>, seconds = PATIENCE): Promise<T> {
     const deadline = performance.now() + seconds * 1000;
     for (;;) {
       const found = await ask();

@@ -70,6 +70,9 @@ export interface Revision<T> {
   isDeleted: boolean;
 }
 
+/** How long a wait is given, in seconds, unless it says: it only tells when to give up, and a slow machine may pause. */
+export const PATIENCE = 60;
+
 export class Timeline {
   readonly #connection: ClusterConnection;
   readonly #stop = new AbortController();
@@ -129,7 +132,7 @@ export class Timeline {
   }
 
   /** Looks again whenever anything changes; resolves with what `look` finds. */
-  async until<T>(what: string, look: () => T | undefined | false, seconds = 30): Promise<T> {
+  async until<T>(what: string, look: () => T | undefined | false, seconds = PATIENCE): Promise<T> {
     const found = look();
     if (found) return found;
     return new Promise((resolve, reject) => {
@@ -156,6 +159,28 @@ export class Timeline {
     });
   }
 
+  /**
+   * Resolves when all that stood in the namespace at the call is known here. Each kind has a watch of its own, and what one of
+   * them has told says nothing of what the others have yet to tell.
+   */
+  async caughtUp(namespace: string): Promise<void> {
+    await Promise.all((Object.keys(GROUPS) as Kind[]).map((kind) => this.#knowsAll(kind, namespace)));
+  }
+
+  async #knowsAll(kind: Kind, namespace: string): Promise<void> {
+    const query = kind === 'namespaces' ? `?fieldSelector=metadata.name%3D${namespace}` : '';
+    const path = kind === 'namespaces' ? `${GROUPS[kind]}/namespaces` : pathOf(kind, namespace);
+    const { metadata, items } = await this.#list(path + query);
+    const standing = new Map(items.map((item) => [item.metadata.name, Number(item.metadata.resourceVersion)]));
+    const isKnown = () =>
+      [...standing].every(([name, at]) => (this.history(kind, namespace, name).at(-1)?.at ?? 0) >= at) &&
+      this.list(kind, namespace).every(
+        ({ metadata: { name, resourceVersion } }) =>
+          standing.has(name) || Number(resourceVersion) > Number(metadata.resourceVersion),
+      );
+    await this.until(`all ${kind} of ${namespace} are known here`, isKnown);
+  }
+
   /** For those who wait for what is not in the API. */
   poke(): void {
     for (const again of [...this.#waiting]) again();
@@ -163,12 +188,17 @@ export class Timeline {
 
   async #begin(kind: Kind): Promise<void> {
     const path = `${GROUPS[kind]}/${kind}`;
-    const answer = await this.#request(path, this.#connection.requests);
-    const list = (await answer.body.json()) as { metadata: { resourceVersion: string } };
-    if (answer.statusCode !== 200) throw new Error(`${path}: ${answer.statusCode}`);
-    this.#follow(kind, path, list.metadata.resourceVersion).catch((error: unknown) => {
+    const { metadata } = await this.#list(path);
+    this.#follow(kind, path, metadata.resourceVersion).catch((error: unknown) => {
       if (!this.#stop.signal.aborted) process.stderr.write(`the watch of ${kind} ended: ${String(error)}\n`);
     });
+  }
+
+  async #list(path: string): Promise<{ metadata: { resourceVersion: string }; items: KubeObject[] }> {
+    const answer = await this.#request(path, this.#connection.requests);
+    const list = (await answer.body.json()) as { metadata: { resourceVersion: string }; items: KubeObject[] };
+    if (answer.statusCode !== 200) throw new Error(`${path}: ${answer.statusCode}`);
+    return list;
   }
 
   async #follow(kind: Kind, path: string, from: string): Promise<void> {
