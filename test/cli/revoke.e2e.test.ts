@@ -159,7 +159,7 @@ describe('tokenwright revoke', () => {
   it('is late where no operator is', async () => {
     const deserted = await theatre.stage();
     await deserted.issue('left');
-    const args = ['left', '--reason=Compromised', '--wait', '--timeout=1s', '-n', deserted.namespace];
+    const args = ['left', '--reason=Compromised', '--wait', '--timeout=5s', '-n', deserted.namespace];
     const { code, stderr } = await tokenwright(['revoke', ...args], { env });
     expect(code).toBe(3);
     expect(stderr).toContain('Not sealed in time: the order waits for the operator');

@@ -113,7 +113,7 @@ describe('tokenwright rotate', () => {
     const deserted = await theatre.stage();
     const { namespace } = deserted;
     await deserted.issue('left');
-    expect(await tokenwright(['rotate', 'left', '--wait', '--timeout=1s', '-n', namespace], { env })).toEqual({
+    expect(await tokenwright(['rotate', 'left', '--wait', '--timeout=5s', '-n', namespace], { env })).toEqual({
       code: 3,
       stdout: '',
       stderr:

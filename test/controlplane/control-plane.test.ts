@@ -18,7 +18,8 @@ beforeAll(async () => {
 afterAll(() => plane?.stop());
 
 async function kubectl(...args: string[]): Promise<string> {
-  return (await run(plane.bin('kubectl'), ['--kubeconfig', plane.kubeconfig, '--request-timeout=30s', ...args])).stdout;
+  return (await run(plane.bin('kubectl'), ['--kubeconfig', plane.kubeconfig, '--request-timeout=120s', ...args]))
+    .stdout;
 }
 
 function apply(manifest: object): Promise<string> {
@@ -28,9 +29,9 @@ function apply(manifest: object): Promise<string> {
 }
 
 async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 60_000;
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not within 30 s: ${what}`);
+    if (performance.now() > deadline) throw new Error(`not within 60 s: ${what}`);
     await wait(50);
   }
 }
@@ -52,7 +53,7 @@ function deployment({ name, replicas = 1, annotations = {} }: Workload) {
   };
 }
 
-const rolledOut = (name: string) => kubectl('rollout', 'status', `deployment/${name}`, '--timeout=30s');
+const rolledOut = (name: string) => kubectl('rollout', 'status', `deployment/${name}`, '--timeout=120s');
 const podsOf = async (name: string) =>
   (await kubectl('get', 'pods', '-l', `app=${name}`, '-o', 'name')).split('\n').filter(Boolean);
 
@@ -159,7 +160,7 @@ describe('workloads', () => {
     await kubectl('rollout', 'restart', 'deployment/web');
     await rolledOut('web');
     await until('the old pods are gone', async () => (await podsOf('web')).every((pod) => !before.includes(pod)));
-    await kubectl('delete', 'deployment', 'web', '--cascade=foreground', '--timeout=30s');
+    await kubectl('delete', 'deployment', 'web', '--cascade=foreground', '--timeout=120s');
     expect(await podsOf('web')).toEqual([]);
   });
 
@@ -172,7 +173,7 @@ describe('workloads', () => {
     const { replicas, ...common } = spec;
     const own = kind === 'StatefulSet' ? { ...common, replicas, serviceName: 'none' } : common;
     await apply({ ...rest, kind, metadata, spec: own });
-    await kubectl('rollout', 'status', `${kind}/${metadata.name}`, '--timeout=30s');
+    await kubectl('rollout', 'status', `${kind}/${metadata.name}`, '--timeout=120s');
   });
 
   test('that say so become ready later, and stay Terminating for a while', async () => {
@@ -185,7 +186,7 @@ describe('workloads', () => {
     await rolledOut('slow');
     expect(performance.now() - began).toBeGreaterThan(1_500);
     const deleting = performance.now();
-    await kubectl('delete', 'pod', '-l', 'app=slow', '--timeout=30s');
+    await kubectl('delete', 'pod', '-l', 'app=slow', '--timeout=120s');
     expect(performance.now() - deleting).toBeGreaterThan(1_500);
   });
 

@@ -46,7 +46,7 @@ function run(command: string, stdin = ''): Promise<string> {
     const child = execFile(
       'bash',
       ['-euo', 'pipefail', '-c', command],
-      { cwd: root, env, timeout: 60_000 },
+      { cwd: root, env, timeout: 180_000 },
       (error, stdout, stderr) => {
         if (error) reject(new Error(`${command}\n${stdout}${stderr}`));
         else resolve(stdout);
@@ -72,19 +72,19 @@ describe('what the README promises of its example', () => {
   const get = (what: string, path: string) => run(`kubectl get -n ${NAMESPACE} ${what} -o jsonpath='${path}'`);
 
   it('is so: a Secret with these keys', async () => {
-    await run(`kubectl wait -n ${NAMESPACE} --for=condition=Ready apitoken/summarizer --timeout=30s`);
+    await run(`kubectl wait -n ${NAMESPACE} --for=condition=Ready apitoken/summarizer --timeout=120s`);
     const keys = await get('secret/summarizer-token', '{.data}');
     expect(Object.keys(JSON.parse(keys)).sort()).toEqual(['expiration-time', 'token', 'token-id', 'version']);
   });
 
   it('is so: the Deployment is restarted with what takes the place of the revoked version', async () => {
-    await run(`kubectl wait -n ${NAMESPACE} --for=condition=Ready tokenrevocation/summarizer-leaked --timeout=30s`);
-    await run(`kubectl wait -n ${NAMESPACE} --for=condition=Ready apitoken/summarizer --timeout=30s`);
+    await run(`kubectl wait -n ${NAMESPACE} --for=condition=Ready tokenrevocation/summarizer-leaked --timeout=120s`);
+    await run(`kubectl wait -n ${NAMESPACE} --for=condition=Ready apitoken/summarizer --timeout=120s`);
     const version = Buffer.from(await get('secret/summarizer-token', '{.data.version}'), 'base64').toString();
     expect(Number(version)).toBeGreaterThan(1);
     const key = `version\\.tokenwright\\.dev/${await get('apitoken/summarizer', '{.status.tokenID}')}`;
     const path = `{.spec.template.metadata.annotations.${key}}`;
-    await run(`kubectl wait -n ${NAMESPACE} --for=jsonpath='${path}'=${version} deployment/summarizer --timeout=30s`);
+    await run(`kubectl wait -n ${NAMESPACE} --for=jsonpath='${path}'=${version} deployment/summarizer --timeout=120s`);
   });
 });
 

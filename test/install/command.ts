@@ -17,7 +17,7 @@ export interface CommandOptions {
 export function tryCommand(file: string, args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
   const { input, ...where } = options;
   return new Promise((resolve, reject) => {
-    const child = execFile(file, args, { ...where, maxBuffer: 32 << 20, timeout: 175_000 }, (error, stdout, stderr) => {
+    const child = execFile(file, args, { ...where, maxBuffer: 32 << 20, timeout: 290_000 }, (error, stdout, stderr) => {
       if (error !== null && typeof error.code === 'string') reject(error);
       else resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr });
     });

@@ -51,13 +51,13 @@ export async function helm(...args: string[]): Promise<string> {
   return stdout;
 }
 
-export const waited = ['--wait', '--timeout=30s'];
+export const waited = ['--wait', '--timeout=120s'];
 
 export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   while (!(await isSo())) {
     if (performance.now() > deadline)
-      throw new Error(`not so within 20 s: ${what}\n${operator?.stderr}\n${verifier?.stderr}`);
+      throw new Error(`not so within 60 s: ${what}\n${operator?.stderr}\n${verifier?.stderr}`);
     await wait(100);
   }
 }

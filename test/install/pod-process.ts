@@ -54,7 +54,7 @@ export class PodProcess {
   }
 
   async ready(): Promise<void> {
-    const deadline = performance.now() + 20_000;
+    const deadline = performance.now() + 60_000;
     while ((await this.#get('/readyz').catch(() => undefined))?.ok !== true) {
       if (this.#child.exitCode !== null || performance.now() > deadline)
         throw new Error(`the process is not ready:\n${this.#stderr}`);

@@ -6,7 +6,7 @@ import type { Answer, Question } from './client.ts';
 import type { Scene } from './scene.ts';
 
 /** For what goes through the API server's watches. */
-export const SOON = { timeout: 10_000, interval: 20 };
+export const SOON = { timeout: 60_000, interval: 20 };
 
 /** `chat` makes a call that is allowed but for what is said otherwise. Whoever runs a case puts the verifier back. */
 export function casesIn(

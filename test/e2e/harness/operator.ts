@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { bundle } from '../../../tools/build/bundle.ts';
 import { sumOf } from './samples.ts';
+import { PATIENCE } from './timeline.ts';
 
 /** Files of this test process; gone with it. */
 export const SCRATCH = mkdtempSync(join(tmpdir(), 'tokenwright-e2e-'));
@@ -136,7 +137,7 @@ export class OperatorProcess {
   }
 
   async #address(): Promise<string> {
-    const deadline = performance.now() + 20_000;
+    const deadline = performance.now() + 1000 * PATIENCE;
     while (performance.now() < deadline && !this.ended) {
       const log = readFileSync(this.logFile).subarray(this.#logged).toString();
       const found = [...log.matchAll(/"port":(\d+).*serving metrics/g)].at(-1);

@@ -36,8 +36,7 @@ function stands(stage: Stage, above: number): boolean {
   return version !== undefined && version > above && stage.isSettled('agent');
 }
 
-const ends = (above: number) => (stage: Stage) =>
-  stage.until('a new version stands alone', () => stands(stage, above), 45);
+const ends = (above: number) => (stage: Stage) => stage.until('a new version stands alone', () => stands(stage, above));
 
 const isOrder = (call: Call) => call.resource.startsWith('tokenrevocations');
 
@@ -46,11 +45,7 @@ const isSealed = (stage: Stage) =>
 
 function sealedAbove(above: number) {
   return (stage: Stage) =>
-    stage.until(
-      'the order is sealed and a new version stands alone',
-      () => isSealed(stage) && stands(stage, above),
-      45,
-    );
+    stage.until('the order is sealed and a new version stands alone', () => isSealed(stage) && stands(stage, above));
 }
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -133,11 +128,7 @@ export const SCENARIOS: readonly Scenario[] = [
     prepare: (stage) => issued(stage),
     begin: (stage) => stage.revoke('order', { match: { name: 'agent' }, afterwards: 'Block' }),
     end: (stage) =>
-      stage.until(
-        'it is blocked',
-        () => isSealed(stage) && stage.condition('agent', 'Ready')?.reason === 'Blocked',
-        45,
-      ),
+      stage.until('it is blocked', () => isSealed(stage) && stage.condition('agent', 'Ready')?.reason === 'Blocked'),
   },
   {
     // the operator writes nothing: it finds the ApiToken gone, and says so in the audit file

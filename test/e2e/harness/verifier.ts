@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { VerdictLine } from '../../../src/domain/verdict/record.ts';
 import { script } from './operator.ts';
 import { sumOf } from './samples.ts';
+import { PATIENCE } from './timeline.ts';
 
 const OVER_GRPC = 'serving verdicts over gRPC';
 const running = new Set<ChildProcess>();
@@ -98,7 +99,7 @@ export class VerifierProcess {
   }
 
   async #untilReady(): Promise<void> {
-    const deadline = performance.now() + 30_000;
+    const deadline = performance.now() + 1000 * PATIENCE;
     const isListening = () => this.#log().some(({ msg }) => msg === this.#isReadyWith);
     const isReady = async () => (await fetch(`http://127.0.0.1:${this.#portOf('serving metrics')}/readyz`)).ok;
     while (!isListening() || !(await isReady())) {

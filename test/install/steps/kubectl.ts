@@ -13,7 +13,7 @@ export function byKubectl(): void {
     const created = await kubectl('apply', '-k', deploy);
     expect(created.trim().split('\n')).toHaveLength(objects.length);
     expect(created).not.toMatch(/unchanged|configured/);
-    await kubectl('rollout', 'status', '-n', OWN, 'deployment/tokenwright-operator', '--timeout=60s');
+    await kubectl('rollout', 'status', '-n', OWN, 'deployment/tokenwright-operator', '--timeout=120s');
     // kubectl says "configured" of some at each apply, where the server wrote out what was left out
     const before = await generations();
     await kubectl('apply', '-k', deploy);
@@ -44,8 +44,8 @@ export function byKubectl(): void {
 
   test('applies deploy/verifier besides', async () => {
     await kubectl('apply', '-k', join(root, 'deploy/verifier'));
-    await kubectl('rollout', 'status', '-n', OWN, 'deployment/tokenwright-verifier-production', '--timeout=60s');
-    await kubectl('delete', '-k', join(root, 'deploy/verifier'), '--timeout=60s');
+    await kubectl('rollout', 'status', '-n', OWN, 'deployment/tokenwright-verifier-production', '--timeout=120s');
+    await kubectl('delete', '-k', join(root, 'deploy/verifier'), '--timeout=120s');
   });
 
   test('takes the baseline policy once it has the kind', async () => {
@@ -55,7 +55,7 @@ export function byKubectl(): void {
   test('deletes all of it', async () => {
     const names = readManifests(await kubectl('kustomize', deploy));
     // the API server looks every 5 s, and after a minute anew, whether what a CRD had is gone
-    await kubectl('delete', '-k', deploy, '--timeout=170s');
+    await kubectl('delete', '-k', deploy, '--timeout=280s');
     for (const { kind, metadata } of names.filter((object) => object.metadata.namespace === undefined))
       expect(await exists(kind, metadata.name), `${kind}/${metadata.name}`).toBe(false);
   });

@@ -75,6 +75,8 @@ export function rights(): void {
     for (const role of ['view', 'edit', 'admin'])
       await kubectl('create', 'rolebinding', role, `--clusterrole=${role}`, `--user=${role}er`, '-n', 'support');
     await until('the roles are aggregated', () => may('editer', 'create', 'apitokens', '-n', 'support'));
+    // the binding that was made last
+    await until('all bindings are known', () => may('adminer', 'create', 'tokenrevocations', '-n', 'support'));
     const rights = async (user: string) => {
       const asked = [
         'get apitokens',
