@@ -22,7 +22,7 @@ let pulse: Pulse;
 beforeAll(async () => {
   const tokens = Object.fromEntries(['steady', ...names].map((name) => [name, {}]));
   fleet = await Fleet.open('outage', { verifiers: 3, staleness: `${STALENESS}s`, tokens });
-  pulse = new Pulse(fleet);
+  pulse = new Pulse(fleet.stage);
   // for the whole test
   await fleet.stage.operator.stop();
 });

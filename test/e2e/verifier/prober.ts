@@ -1,7 +1,7 @@
 /** What an outsider can see of verifiers: when each began to refuse a value, and how slow the machine itself is meanwhile. */
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Stage } from '../harness/stage.ts';
 import type { Answer, Asker } from './asker.ts';
-import type { Fleet } from './fleet.ts';
 import { isLong } from './size.ts';
 
 export interface Refusal {
@@ -56,7 +56,7 @@ export class Pulse {
     return isLong ? 0 : this.slowest;
   }
 
-  constructor({ stage }: Fleet) {
+  constructor(stage: Pick<Stage, 'namespace' | 'server'>) {
     this.#loop = new Loop(async () => {
       const began = performance.now();
       await stage.server.get(`/api/v1/namespaces/${stage.namespace}`);

@@ -50,7 +50,7 @@ const receiptsOf = ({ status }: TokenRevocation) =>
 it(
   'refuses at every verifier within a second of the order, whatever else is asked and ordered',
   async () => {
-    const pulse = new Pulse(fleet);
+    const pulse = new Pulse(fleet.stage);
     const traffic = Program.start<CallerJob, CallerSeen<'steady'>>('caller', {
       steady: {
         urls: fleet.members.map(({ url }) => url),
