@@ -6,6 +6,7 @@ import { breachesOf } from './harness/invariants.ts';
 import { ENVIRONMENT } from './harness/manifests.ts';
 import { type Call, isProtocolWrite, labelOf } from './harness/proxy.ts';
 import { keyOfSecret, type Stage, Theatre } from './harness/stage.ts';
+import { Pulse } from './verifier/prober.ts';
 
 let theatre: Theatre;
 /** One namespace and operator for all tests that mind only their own ApiToken. */
@@ -49,9 +50,11 @@ const RESTLESS = { ttl: '1m', rotation: { renewBefore: '59s', overlap: '2s' } };
 
 describe.concurrent('an ApiToken', () => {
   it('rotates by its cron schedule, in the first second of the minute', async () => {
+    const pulse = new Pulse(common);
     await common.issue('by-cron', { rotation: { schedule: '* * * * *', overlap: '2s' } });
-    await common.untilDelivered('by-cron', 2, 75);
-    expect(unix(currentOf(common, 'by-cron')?.issueTime) % 60).toBeLessThan(3);
+    await common.untilDelivered('by-cron', 2, 120);
+    await pulse.stop();
+    expect(unix(currentOf(common, 'by-cron')?.issueTime) % 60).toBeLessThan(3 + pulse.slowest / 1000);
     await recorded(common, 'by-cron', 'outcome rotate 2 Scheduled');
     await common.patchSpec('by-cron', { state: 'Suspended' });
   });
@@ -60,7 +63,7 @@ describe.concurrent('an ApiToken', () => {
     await common.issue('manual', { ...RESTLESS, rotation: { ...RESTLESS.rotation, mode: 'Manual' } });
     await common.untilDelivered('manual', 1);
     expect(common.token('manual')?.status?.nextRotationTime).toBeUndefined();
-    await common.until('it has expired', () => common.condition('manual', 'Ready')?.reason === 'Expired', 75);
+    await common.until('it has expired', () => common.condition('manual', 'Ready')?.reason === 'Expired', 120);
     expect(common.condition('manual', 'Ready')?.message).toContain('tokenwright.dev/rotate-requested-at');
     expect(lastVersion(common, 'manual')).toBe(1);
     await common.requestRotation('manual');
@@ -214,7 +217,7 @@ describe.concurrent('an ApiToken', () => {
     await common.issue('shorter', { ttl: '2h', rotation: { overlap: '2s' } });
     await common.untilDelivered('shorter', 1);
     await common.patchSpec('shorter', RESTLESS);
-    await common.untilDelivered('shorter', 2);
+    await common.until('it is renewed', () => (common.delivered('shorter') ?? 0) >= 2);
     await common.patchSpec('shorter', { state: 'Suspended' });
     const version = common
       .history('apitokens', 'shorter')
@@ -224,12 +227,16 @@ describe.concurrent('an ApiToken', () => {
   });
 
   it('ends with notAfter: no value, no Secret; and goes on with a higher version when the end is put off', async () => {
-    const notAfter = inSeconds(4);
-    await common.issue('ending', { notAfter });
+    const late = inSeconds(1800);
+    await common.issue('ending', { notAfter: late });
     await common.untilDelivered('ending', 1);
-    expect(currentOf(common, 'ending')?.expirationTime).toBe(notAfter);
+    expect(currentOf(common, 'ending')?.expirationTime).toBe(late);
+    // only now, or a slow machine would have it over before it is delivered
+    const notAfter = inSeconds(4);
+    await common.patchSpec('ending', { notAfter });
     await common.until('the grant has ended', () => common.condition('ending', 'Ready')?.reason === 'GrantEnded');
     expect(Date.now() / 1000).toBeGreaterThanOrEqual(unix(notAfter));
+    await common.caughtUp();
     expect(common.secret('ending')).toBeUndefined();
     expect(common.token('ending')?.status).toMatchObject({ versions: [], lastVersion: 1 });
     await recorded(common, 'ending', 'outcome retire 1 GrantEnded');
@@ -304,7 +311,7 @@ describe.concurrent('an ApiToken', () => {
   });
 
   it('writes the previous value where it is asked to, for as long as that is accepted', async () => {
-    await common.issue('previous', { secret: { includePrevious: true }, rotation: { overlap: '4s' } });
+    await common.issue('previous', { secret: { includePrevious: true }, rotation: { overlap: '12s' } });
     await common.untilDelivered('previous', 1);
     expect(keyOfSecret(common.secret('previous'), 'previous-token')).toBeUndefined();
     await common.requestRotation('previous');
@@ -358,7 +365,7 @@ describe.concurrent('an ApiToken', () => {
     expect(lastVersion(common, 'foreign')).toBe(0);
     await common.remove('secrets', 'foreign');
     // such a Secret is not watched, and looked at twice a minute
-    await common.untilDelivered('foreign', 1, 45);
+    await common.untilDelivered('foreign', 1, 90);
   });
 
   it('shares its Secret with no other ApiToken: one wins, the other says so', async () => {
@@ -406,6 +413,8 @@ describe.concurrent('an ApiToken', () => {
     await stage.requestRotation('counted');
     await stage.untilSettled('counted', 2);
     const { operator } = stage;
+    // it counts what is done, which others may see before it does
+    await stage.untilAsked('all is counted', async () => (await operator.metric('tokenwright_retirements_total')) > 0);
     const token = ['name="counted"', `namespace="${stage.namespace}"`];
     expect(await operator.metric('tokenwright_mints_total', 'cause="Issued"')).toBe(1);
     expect(await operator.metric('tokenwright_mints_total', 'cause="Requested"')).toBe(1);
@@ -461,11 +470,16 @@ describe.concurrent('the operator', () => {
     await stage.quiet(1500);
     await stage.until('it was tried again', () => failures()?.count === 2);
     expect(unix(failures()?.nextAttemptTime) - unix(failures()?.lastTime)).toBe(10);
+    const { nextAttemptTime } = failures() ?? {};
     expectOk(await stage.server.delete(`${quotas}/none`));
+    const probe = { metadata: { name: 'probe' } };
+    await stage.untilAsked(
+      'the API server knows that the quota is gone',
+      async () => (await stage.server.create(stage.path('secrets'), probe)).status === 201,
+    );
     await stage.patchSpec('refused', { purpose: 'Try anew' });
-    const changed = performance.now();
     await stage.untilDelivered('refused', 1);
-    expect(performance.now() - changed).toBeLessThan(5000);
+    expect(unix(currentOf(stage, 'refused')?.issueTime)).toBeLessThan(unix(nextAttemptTime));
     expect(failures()).toBeUndefined();
     expect(stage.condition('refused', 'Stalled')).toBeUndefined();
     expect(await stage.operator.metric('tokenwright_failures_total', 'reason="WriteRefused"')).toBeGreaterThan(0);
