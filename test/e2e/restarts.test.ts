@@ -5,6 +5,7 @@ import { expectOk } from '../crds/api-server.ts';
 import { breachesOf } from './harness/invariants.ts';
 import type { Reading } from './harness/manifests.ts';
 import { keyOfSecret, type Stage, Theatre, type WorkloadKind } from './harness/stage.ts';
+import { Pulse } from './verifier/prober.ts';
 
 let theatre: Theatre;
 /** For all tests whose pods always hold an accepted value. */
@@ -45,7 +46,8 @@ async function issued(stage: Stage, name: string, spec = {}): Promise<void> {
 }
 
 /** Every pod of the workload was made after the value was written. */
-function expectYoungPods(stage: Stage, app: string, token: string): void {
+async function expectYoungPods(stage: Stage, app: string, token: string): Promise<void> {
+  await stage.caughtUp();
   const since = unix(stage.token(token)?.status?.restarts?.since);
   const pods = stage.podsOf(app).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   expect(pods.length).toBeGreaterThan(0);
@@ -69,7 +71,7 @@ async function deployEach(stage: Stage, token: string, readings: readonly Readin
 
 describe.concurrent('a rotation', () => {
   it('restarts who keeps what it read at its start, and leaves mounts to the kubelet for the overlap', async () => {
-    await issued(common, 'auto', { rotation: { overlap: '9s' } });
+    await issued(common, 'auto', { rotation: { overlap: '20s' } });
     await deployEach(
       common,
       'auto',
@@ -83,7 +85,7 @@ describe.concurrent('a rotation', () => {
     ]);
     expect(found).toEqual(READINGS);
     for (const [reading, what] of READINGS)
-      if (what === 'restarted') expectYoungPods(common, nameOf(reading, 'auto'), 'auto');
+      if (what === 'restarted') await expectYoungPods(common, nameOf(reading, 'auto'), 'auto');
     // a kubelet may show a mounted value for as long as that
     const retired = common.history('apitokens', 'auto').find(({ object }) => {
       const versions = object.status?.versions ?? [];
@@ -113,7 +115,7 @@ describe.concurrent('a rotation', () => {
     expect(common.restarts('deployments', 'always-volume', 'always')).toEqual(['2']);
     expect(common.restarts('deployments', 'always-projected', 'always')).toEqual(['2']);
     expect(common.restarts('deployments', 'always-nothing', 'always')).toEqual([]);
-    expectYoungPods(common, 'always-volume', 'always');
+    await expectYoungPods(common, 'always-volume', 'always');
   });
 
   it('restarts nobody where restart is Never', async () => {
@@ -143,7 +145,7 @@ describe.concurrent('a rotation', () => {
     ]);
     for (const kind of ['deployment', 'statefulset', 'daemonset'] as const) {
       expect(common.restarts(`${kind}s`, `kinds-${kind}`, 'kinds')).toEqual(['2']);
-      expectYoungPods(common, `kinds-${kind}`, 'kinds');
+      await expectYoungPods(common, `kinds-${kind}`, 'kinds');
     }
     expect(common.condition('kinds', 'RolledOut')).toMatchObject({ status: 'True', reason: 'RolledOut' });
   });
@@ -154,11 +156,11 @@ describe.concurrent('a rotation', () => {
     for (let last = 1, tries = 1; ; last += 2, tries += 1) {
       await common.untilTheNextSecond();
       await common.requestRotation('twice', `${tries} one`);
-      await common.until('the first is delivered', () => common.delivered('twice') === last + 1);
+      await common.until('the first is minted', () => (common.token('twice')?.status?.lastVersion ?? 0) > last);
       await common.requestRotation('twice', `${tries} two`);
       await common.untilSettled('twice', last + 2);
       expect(common.restarts('deployments', 'twice', 'twice').at(-1)).toBe(String(last + 2));
-      expectYoungPods(common, 'twice', 'twice');
+      await expectYoungPods(common, 'twice', 'twice');
       const versions = common.history('apitokens', 'twice').flatMap(({ object }) => object.status?.versions ?? []);
       const issueTimes = [last + 1, last + 2].map((n) => versions.find(({ version }) => version === n)?.issueTime);
       if (issueTimes[0] === issueTimes[1]) break;
@@ -224,7 +226,7 @@ describe.concurrent('the first issue', () => {
     await issued(common, 'first');
     await common.untilSettled('first', 1);
     expect(common.restarts('deployments', 'early', 'first')).toEqual(['1']);
-    expectYoungPods(common, 'early', 'first');
+    await expectYoungPods(common, 'early', 'first');
     await common.deploy('late', { secret: 'first' });
     await common.quiet(1000, (call) => call.name === 'late' && call.verb === 'patch');
     expect(common.restarts('deployments', 'late', 'first')).toEqual([]);
@@ -233,6 +235,7 @@ describe.concurrent('the first issue', () => {
 
 /** A rollout that never ends is announced at half the overlap, and holds the retirement back no longer than that. */
 async function isLateAndOver(stage: Stage, token: string, unfinished: string): Promise<void> {
+  const pulse = new Pulse(stage);
   await stage.until(
     `${token} is announced to be late`,
     () => stage.condition(token, 'RolledOut')?.reason === 'RolloutLate',
@@ -253,7 +256,8 @@ async function isLateAndOver(stage: Stage, token: string, unfinished: string): P
     () => stage.token(token)?.status?.versions?.length === 1,
   );
   expect(Date.now() / 1000).toBeGreaterThanOrEqual(end);
-  expect(Date.now() / 1000).toBeLessThan(end + 5);
+  await pulse.stop();
+  expect(Date.now() / 1000).toBeLessThan(end + 5 + pulse.slowest / 1000);
   await stage.until('the event is written', () =>
     stage.events('RolloutLate').some(({ regarding, type }) => regarding?.name === token && type === 'Warning'),
   );
@@ -264,7 +268,8 @@ async function isLateAndOver(stage: Stage, token: string, unfinished: string): P
   );
 }
 
-const SHORT = { rotation: { overlap: '6s' } };
+/** Half of it is left between the announcement and the end, for a machine that pauses. */
+const SHORT = { rotation: { overlap: '12s' } };
 
 describe.concurrent('a workload', () => {
   it('that is paused does not hold the retirement back', async () => {
@@ -275,7 +280,7 @@ describe.concurrent('a workload', () => {
     await isLateAndOver(careless, 'paused', 'Deployment/paused');
     await careless.patch('deployments', 'paused', { spec: { paused: false } });
     await careless.until('it has rolled', () => careless.token('paused')?.status?.restarts?.pending === 0);
-    expectYoungPods(careless, 'paused', 'paused');
+    await expectYoungPods(careless, 'paused', 'paused');
   });
 
   it('that is stuck in a rollout of its own does not hold it back, and is not restarted', async () => {
@@ -314,7 +319,7 @@ describe.concurrent('a workload', () => {
     await isLateAndOver(careless, 'by-hand', 'StatefulSet/by-hand');
     expect(careless.restarts('statefulsets', 'by-hand', 'by-hand')).toEqual(['2']);
     await careless.remove('pods', 'by-hand-0');
-    await careless.until('it is done', () => careless.token('by-hand')?.status?.restarts?.pending === 0, 40);
+    await careless.until('it is done', () => careless.token('by-hand')?.status?.restarts?.pending === 0);
   });
 
   it('whose restart is undone does not hold it back, and is not restarted again', async () => {
@@ -365,10 +370,10 @@ describe.concurrent('the operator', () => {
 
   it('does once what fell due while it was down', async () => {
     const stage = await ownStage();
-    await issued(stage, 'due', { ttl: '1m', rotation: { renewBefore: '57s' } });
+    await issued(stage, 'due', { ttl: '1m', rotation: { renewBefore: '45s' } });
     await stage.operator.stop();
     const due = unix(stage.token('due')?.status?.nextRotationTime);
-    expect(due - unix(stage.token('due')?.status?.versions?.[0]?.issueTime)).toBe(3);
+    expect(due - unix(stage.token('due')?.status?.versions?.[0]?.issueTime)).toBe(15);
     await stage.untilAsked('it is long due', async () => Date.now() / 1000 > due + 4);
     expect(stage.token('due')?.status?.lastVersion).toBe(1);
     await stage.start();
@@ -388,7 +393,7 @@ describe.concurrent('the operator', () => {
       [...names, 'more'].map((name) => stage.deploy(name, { secret: name === 'more' ? 'one' : name, annotations })),
     );
     await Promise.all(names.map((name) => stage.requestRotation(name)));
-    await Promise.all(names.map((name) => stage.untilSettled(name, 2, 60)));
+    await Promise.all(names.map((name) => stage.untilSettled(name, 2)));
     const rollouts = [...names, 'more'].map((name) => rolloutOf(stage, name, name === 'more' ? 'one' : name));
     rollouts.sort((a, b) => a.from - b.from);
     for (const [index, { from }] of rollouts.entries()) {
