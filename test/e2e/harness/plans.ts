@@ -40,7 +40,8 @@ export interface Run {
 export async function run(theatre: Theatre, scenario: Scenario, plan?: Plan): Promise<Run> {
   const stage = await theatre.stage();
   await bystander(stage);
-  const flags = { 'lease-duration': '2s', ...scenario.flags };
+  // short, for it has to run out after a crash; where nobody is killed, none may be lost on a machine that pauses
+  const flags = { ...(plan && { 'lease-duration': '2s' }), ...scenario.flags };
   await stage.start(flags);
   await scenario.prepare(stage);
   const from = stage.proxy.calls.length;
@@ -65,7 +66,10 @@ export async function run(theatre: Theatre, scenario: Scenario, plan?: Plan): Pr
     await scenario.begin(stage);
   }
   await scenario.end(stage);
-  const calls = counted().map(labelOf);
+  // by a conflict nothing was written
+  const calls = counted()
+    .filter(({ status }) => status !== 409)
+    .map(labelOf);
   await stage.quiet(1500);
   const end = endState(stage);
   const breaches = [...(await breachesOf(stage)), ...restsWell(stage)];
