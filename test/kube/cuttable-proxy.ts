@@ -5,6 +5,7 @@ export class CuttableProxy {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #refuseUntil = 0;
+  #isHeld = false;
 
   private constructor(host: string, port: number) {
     this.#server = createServer((client) => this.#pair(client, host, port));
@@ -38,6 +39,18 @@ export class CuttableProxy {
     }
   }
 
+  /** Nothing that the server says comes through until `release`, on new connections neither. */
+  hold(): void {
+    this.#isHeld = true;
+    for (const [client, server] of this.#pairs) server.unpipe(client);
+  }
+
+  /** What was said meanwhile comes through. */
+  release(): void {
+    this.#isHeld = false;
+    for (const [client, server] of this.#pairs) server.pipe(client);
+  }
+
   refuseFor(ms: number): void {
     this.#refuseUntil = performance.now() + ms;
     this.reset();
@@ -56,7 +69,8 @@ export class CuttableProxy {
     const server = connect(port, host);
     const pair = [client, server] as const;
     this.#pairs.add(pair);
-    client.pipe(server).pipe(client);
+    client.pipe(server);
+    if (!this.#isHeld) server.pipe(client);
     for (const socket of pair) {
       socket.on('error', () => {});
       socket.on('close', () => {
