@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -17,7 +17,7 @@ async function run(stderr: number, body: string): Promise<number | null> {
   const script = `import { LineWriter } from ${JSON.stringify(MODULE)}; const writer = new LineWriter(2); ${body}`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'ignore', stderr],
-    timeout: 8_000,
+    timeout: 50_000,
   });
   const [code] = await once(child, 'exit');
   return code;
@@ -55,18 +55,22 @@ describe('LineWriter', () => {
     const path = join(folder, 'slow');
     execFileSync('mkfifo', [path]);
     const pipe = openSync(path, constants.O_RDWR);
+    const [full, isRead] = [join(folder, 'is-full'), join(folder, 'is-read')];
     const exit = run(
       pipe,
-      `for (let i = 0; i < 30; i++) writer.write(String(i).padEnd(9999, '.') + '\\n');
-       setTimeout(() => process.exit(0), 1500);`,
+      `import { existsSync, writeFileSync } from 'node:fs';
+       for (let i = 0; i < 30; i++) writer.write(String(i).padEnd(9999, '.') + '\\n');
+       writeFileSync(${JSON.stringify(full)}, '');
+       setInterval(() => { if (existsSync(${JSON.stringify(isRead)})) process.exit(0); }, 20);`,
     );
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await expect.poll(() => existsSync(full)).toBe(true);
     const reader = spawn('head', ['-n', '30', path], { stdio: ['ignore', 'pipe', 'ignore'] });
     let text = '';
     reader.stdout.on('data', (part) => {
       text += part;
     });
     await once(reader, 'close');
+    writeFileSync(isRead, '');
     expect(await exit).toBe(0);
     closeSync(pipe);
     expect(text.split('\n').map((line) => line.split('.')[0])).toEqual([...[...Array(30).keys()].map(String), '']);
