@@ -88,7 +88,7 @@ describe('tokenwright last-use', () => {
     const [one, other] = members;
     const { stage } = fleet;
     const began = Math.floor(Date.now() / 1000) * 1000;
-    expect((await one.ask(fleet.value('used'))).status).toBe(200);
+    await stage.untilAsked('version 1 is let through', async () => (await one.ask(fleet.value('used'))).status === 200);
     await stage.requestRotation('used');
     await stage.untilDelivered('used', 2);
     await stage.untilAsked(

@@ -63,7 +63,7 @@ export class Fleet {
     this.stage = stage;
   }
 
-  /** Resolves when all tokens are delivered and every verifier accepts them. Leaves nothing running when it fails. */
+  /** Resolves when all tokens are delivered and every verifier answers. Leaves nothing running when it fails. */
   static async open(name: string, options: FleetOptions): Promise<Fleet> {
     const theatre = await Theatre.open(name);
     const fleet = new Fleet(theatre, await theatre.stage());
@@ -99,7 +99,7 @@ export class Fleet {
     await stage.start(operatorFlags);
     for (const [token, spec] of Object.entries(tokens)) await stage.issue(token, { audiences: [audience], ...spec });
     this.members.push(...(await Promise.all(starting)));
-    for (const token of Object.keys(tokens)) await stage.untilDelivered(token, 1, 60);
+    for (const token of Object.keys(tokens)) await stage.untilDelivered(token, 1);
   }
 
   /** Its name is that of the namespace, which no other test uses. */
@@ -116,6 +116,14 @@ export class Fleet {
   /** Of each verifier. */
   async statuses(token: string): Promise<number[]> {
     return (await Promise.all(this.members.map((member) => member.ask(token)))).map(({ status }) => status);
+  }
+
+  /** Every verifier lets these through: before somebody counts on it whose first call may be one that waits for a watch. */
+  async untilAccepted(names: readonly string[]): Promise<void> {
+    for (const name of names)
+      await this.stage.untilAsked(`all verifiers accept ${name}`, async () =>
+        (await this.statuses(this.value(name))).every((status) => status === 200),
+      );
   }
 
   /** One more, such as of another environment. */

@@ -24,6 +24,7 @@ let fresh: SecretFile;
 beforeAll(async () => {
   const tokens = Object.fromEntries(AIMED_AT.map((name) => [name, {}]));
   fleet = await Fleet.open('junk', { verifiers: 1, staleness: '30s', tokens });
+  await fleet.untilAccepted(AIMED_AT);
   fresh = new SecretFile(fleet.stage, 'rotated');
 });
 

@@ -23,6 +23,7 @@ beforeAll(async () => {
   const tokens = Object.fromEntries(['steady', ...names].map((name) => [name, {}]));
   fleet = await Fleet.open('outage', { verifiers: 3, staleness: `${STALENESS}s`, tokens });
   pulse = new Pulse(fleet.stage);
+  await fleet.untilAccepted(['steady']);
   // for the whole test
   await fleet.stage.operator.stop();
 });

@@ -30,6 +30,7 @@ beforeAll(
     const tokens = Object.fromEntries(['steady', ...names].map((name) => [name, {}]));
     fleet = await Fleet.open('revoked', { verifiers: 3, staleness: '30s', tokens });
     ({ stage } = fleet);
+    await fleet.untilAccepted(['steady', ...names]);
     // other tests inspect the operator's writes, for which they read its audit file at each of them
     stage.proxy.inspect = undefined;
     const { etcd } = cluster();

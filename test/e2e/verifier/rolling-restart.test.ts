@@ -48,6 +48,7 @@ beforeAll(async () => {
     tokens: { steady: { scopes: ['reports:read'] } },
     flags,
   });
+  await fleet.untilAccepted(['steady']);
   service = { http: await Switchboard.open(), grpc: await Switchboard.open() };
   balance(fleet.members.slice());
   backend = await startBareBackend();

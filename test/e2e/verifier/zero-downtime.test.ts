@@ -61,6 +61,7 @@ describe.skipIf(isLeftOut('nginx'))('rotations under load', () => {
     const deploy = (name: string) =>
       fleet.stage.deploy(name, { secret: name, reads: isRestarted(name) ? 'env' : 'volume' });
     await Promise.all(names.map(deploy));
+    await fleet.untilAccepted(names);
   });
 
   afterAll(async () => {
