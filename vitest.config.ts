@@ -23,7 +23,7 @@ export default defineConfig({
     // a second, as it is by default, is a pause of such a machine
     expect: { poll: { timeout: 30_000, interval: 5 } },
     // what ends the run searches all that it left behind for values (test/e2e/cluster.ts): of the full sizes, gigabytes
-    teardownTimeout: process.env.TOKENWRIGHT_LONG === '1' ? 900_000 : 60_000,
+    teardownTimeout: process.env.TOKENWRIGHT_LONG === '1' ? 900_000 : 300_000,
     projects: [
       {
         extends: true,
