@@ -7,6 +7,7 @@ import {
   type Metrics,
   type ResourceType,
 } from '../ports.ts';
+import { pause } from './pause.ts';
 
 interface LeaseSpec {
   holderIdentity?: string;
@@ -236,20 +237,6 @@ export class LeaderElection {
 /** metav1.MicroTime wants six digits. */
 function microTime(epochMs: number): string {
   return new Date(epochMs).toISOString().replace('Z', '000Z');
-}
-
-/** Ends early, without an error, when the signal fires. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, Math.max(0, ms));
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end);
-  });
 }
 
 function isReason(error: unknown, reason: KubeError['reason']): boolean {
