@@ -4,22 +4,25 @@ import { hostname } from 'node:os';
 import { API_TOKENS, type ApiToken } from '../api/apitoken.ts';
 import { openAuditLog } from '../audit/registry.ts';
 import { LeaderElection } from '../engine/leader.ts';
+import { pause } from '../engine/pause.ts';
 import { WorkQueue } from '../engine/queue.ts';
 import { Workers } from '../engine/workers.ts';
 import { issuers } from '../issuers/registry.ts';
-import { ApiServerClient } from '../kube/client.ts';
+import { ApiServerClient, type ReadOptions } from '../kube/client.ts';
 import { ClusterConnection } from '../kube/connection.ts';
 import { loadKubeConfig } from '../kube/kubeconfig.ts';
 import { ServerClock } from '../kube/server-clock.ts';
-import type { AuditLog, ListOptions, Logger } from '../ports.ts';
+import type { AuditLog, Logger } from '../ports.ts';
 import { auditTrail } from '../reconcile/apitoken/audit-trail.ts';
 import { Census } from '../reconcile/apitoken/census.ts';
 import type { ApiTokenDeps } from '../reconcile/apitoken/deps.ts';
 import { reconcile } from '../reconcile/apitoken/reconcile.ts';
 import { RolloutBudget } from '../reconcile/apitoken/rollout-budget.ts';
 import { ValueMemory } from '../reconcile/apitoken/value-memory.ts';
+import { keyOf } from '../reconcile/apitoken/write-status.ts';
 import { SealKeys } from '../reconcile/seal-keys/seal-keys.ts';
 import { type PolicyDeps, reconcilePolicy, STATUS_INTERVAL } from '../reconcile/tokenpolicy/reconcile.ts';
+import { type IsConcerned, Sweep } from '../reconcile/tokenpolicy/sweep.ts';
 import { type RevocationDeps, reconcileRevocation } from '../reconcile/tokenrevocation/reconcile.ts';
 import { KubeEventRecorder } from '../telemetry/events.ts';
 import { PrometheusMetrics } from '../telemetry/metrics.ts';
@@ -89,6 +92,8 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
     const lead = async (signal: AbortSignal) => {
       // while we stood by, another leader may have rotated the keys and written to a shared audit file
       await Promise.all([keys.refresh(), auditLog.refresh()]);
+      const { policyBook } = watches;
+      const { defaultPolicy } = config;
       const queue = new WorkQueue({ controller: CONTROLLER, clock, metrics });
       const hurry = (key: string, order: string) => queue.add(key, order);
       const deps: ApiTokenDeps = {
@@ -99,8 +104,8 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         revocations: watches.orders,
         hurry,
         policies: {
-          judge: (token, now) => watches.policyBook.judge(token, { now, defaultPolicy: config.defaultPolicy }),
-          forget: (key) => watches.policyBook.forget(key),
+          judge: (token, now) => policyBook.judge(token, { now, defaultPolicy }),
+          forget: (key) => policyBook.forget(key),
         },
         isNamespaceTerminating: (namespace) => watches.isNamespaceTerminating(namespace),
         issuer: issuers.opaque({ random: { bytes: (length) => randomBytes(length) } }),
@@ -153,7 +158,7 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
       const policyDeps: PolicyDeps = {
         client,
         policies: watches.policies,
-        book: watches.policyBook,
+        book: policyBook,
         written: new Map(),
         metrics,
         log,
@@ -167,6 +172,17 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         metrics,
         concurrency: POLICY_WORKERS,
       });
+      const sweep = new Sweep({
+        tokenPages: (options) => tokenPages(client, options),
+        tokenKeys: () => watches.tokenKeys(),
+        isEverywhere: config.watchNamespaces.length === 0,
+        isNews: (token, now) => policyBook.isNews(token, { now, defaultPolicy }),
+        tell: (token) => queue.add(keyOf(token)),
+        tellNamespaces: (isConcerned) => watches.tellNamespaces(isConcerned),
+        pause,
+        log,
+        clock,
+      });
       const deadlineMs = config.shutdownTimeoutSeconds * 1000;
       await Promise.all([
         control(watches, deps, keys, queue, workers, signal, deadlineMs),
@@ -176,9 +192,9 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         }),
         controlBeside(policies, policyWorkers, signal, deadlineMs, (add) => {
           for (const name of watches.policyNames()) add(name);
-          const tokensDue = watches.tellNamespaces.bind(watches);
+          const tokensDue = (isConcerned: IsConcerned) => sweep.add(isConcerned);
           const countsChanged = (name: string) => policies.addAfter(name, STATUS_INTERVAL);
-          return [watches.onPolicyDue(add), watches.policyBook.listen({ tokensDue, countsChanged })];
+          return [watches.onPolicyDue(add), policyBook.listen({ tokensDue, countsChanged }), () => sweep.stop()];
         }),
       ]);
     };
@@ -242,16 +258,16 @@ async function controlBeside(
   workers: Workers,
   signal: AbortSignal,
   deadlineMs: number,
-  begin: (add: (key: string) => void) => (() => void)[],
+  begin: (add: (key: string) => void) => (() => unknown)[],
 ): Promise<void> {
   const ends = begin((key) => queue.add(key));
   workers.start();
   await fired(signal);
-  for (const end of ends) end();
+  await Promise.all(ends.map((end) => end()));
   await workers.stop(deadlineMs);
 }
 
-async function* tokenPages(client: ApiServerClient, options: ListOptions): AsyncGenerator<readonly ApiToken[]> {
+async function* tokenPages(client: ApiServerClient, options: ReadOptions): AsyncGenerator<readonly ApiToken[]> {
   let page = await client.listPage(API_TOKENS, options);
   yield page.items;
   while (page.next !== undefined) {

@@ -45,7 +45,11 @@ export function describe(subject: Described, now: number): Description {
   const stalled = stalledBecause(subject);
   const reconciling = reconcilingBecause(subject);
   const rollout = rolloutOf(subject, spec, now);
-  const conditions: Condition[] = [readiness(subject, spec, current, now), compliant(subject), rollout.condition];
+  const conditions: Condition[] = [
+    readiness(subject, spec, current, now),
+    compliant(subject.compliance),
+    rollout.condition,
+  ];
   if (stalled) conditions.push({ type: 'Stalled', status: 'True', ...stalled });
   else if (reconciling) conditions.push({ type: 'Reconciling', status: 'True', ...reconciling });
   const description: Description = { conditions };
@@ -115,7 +119,7 @@ function readiness(
   };
 }
 
-function compliant({ compliance: { allows, reason, message } }: Described): Condition {
+export function compliant({ allows, reason, message }: Compliance): Condition {
   return { type: 'Compliant', status: allows ? 'True' : 'False', reason, message };
 }
 

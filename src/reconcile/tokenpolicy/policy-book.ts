@@ -2,9 +2,11 @@
  * Which TokenPolicies there are, whom each concerns, and what they made of every ApiToken when it was last looked at: a look costs
  * what the policies of its namespace cost, and the counts are kept as they change.
  */
+import { createHash } from 'node:crypto';
 import type { ApiToken } from '../../api/apitoken.ts';
 import type { TokenPolicy } from '../../api/token-policy.ts';
 import { type Compliance, complianceOf } from '../../domain/lifecycle/compliance.ts';
+import { compliant } from '../../domain/lifecycle/describe.ts';
 import { evaluateBy, type Governing, governing, type Question } from '../../domain/policy/evaluate.ts';
 import { type CompiledPolicy, compilePolicy, matches, type Namespace } from '../../domain/policy/policy.ts';
 import type { Namespaces } from '../tokenrevocation/proof.ts';
@@ -18,7 +20,7 @@ export interface PolicyBookOptions {
 }
 
 export interface PolicyListener {
-  /** The ApiTokens of these namespaces are to be looked at again. */
+  /** The ApiTokens of these namespaces are to be judged again. */
   tokensDue(isConcerned: (namespace: string) => boolean): void;
   /** What is counted for this policy has changed. */
   countsChanged(policy: string): void;
@@ -43,14 +45,16 @@ interface Held {
 interface Judged {
   governedBy: readonly string[];
   violates: readonly string[];
+  /** What was said, or its digest: sentences are long, and there may be many ApiTokens. */
+  said: string;
 }
 
 interface Place {
   governing: Governing;
-  clean: Judged;
+  clean: { satisfied: Judged; ungoverned: Judged };
 }
 
-const NOBODY: Judged = { governedBy: [], violates: [] };
+const NOBODY: Judged = { governedBy: [], violates: [], said: '' };
 
 export class PolicyBook {
   readonly #options: PolicyBookOptions;
@@ -95,7 +99,6 @@ export class PolicyBook {
   /** Its labels are others, or it came or went. */
   namespaceChanged(namespace: string): void {
     this.#places.delete(namespace);
-    if (this.#held.size === 0) return;
     this.#listener?.tokensDue((one) => one === namespace);
     if (this.#options.governed.length > 0) for (const name of this.#held.keys()) this.#listener?.countsChanged(name);
   }
@@ -113,9 +116,30 @@ export class PolicyBook {
     const { governing, clean } = this.#placeOf(metadata.namespace);
     const evaluation = evaluateBy(governing, { token: { metadata, spec }, now, defaultPolicy });
     const broken = [...evaluation.violations, ...evaluation.audited].flatMap(({ policy }) => policy ?? []);
-    const judged = broken.length === 0 ? clean : { ...clean, violates: [...new Set(broken)] };
+    const compliance = complianceOf(evaluation);
+    const judged =
+      broken.length === 0
+        ? clean[evaluation.violations.length === 0 ? 'satisfied' : 'ungoverned']
+        : { governedBy: governing.names, violates: [...new Set(broken)], said: digestOf(compliance) };
     this.#count(metadata.namespace, metadata.name, judged);
-    return complianceOf(evaluation);
+    return compliance;
+  }
+
+  /**
+   * Judges it and counts it too. Whether it is to be looked at again: its status says something else, or what was judged last did,
+   * which a look under way may be about to write.
+   */
+  isNews(token: ApiToken, asked: Pick<Question, 'now' | 'defaultPolicy'>): boolean {
+    const key = `${token.metadata.namespace}/${token.metadata.name}`;
+    const before = this.#judged.get(key)?.said;
+    const { type, status, reason, message } = compliant(this.judge(token, asked));
+    const said = token.status?.conditions?.find((condition) => condition.type === type);
+    return (
+      this.#judged.get(key)?.said !== before ||
+      said?.status !== status ||
+      said.reason !== reason ||
+      said.message !== message
+    );
   }
 
   /** There is no such ApiToken any more. */
@@ -158,7 +182,8 @@ export class PolicyBook {
     if (known) return known;
     const policies = [...this.#held.values()].map(({ compiled }) => compiled);
     const found = governing(policies, this.#namespace(namespace));
-    const place = { governing: found, clean: { governedBy: found.names, violates: [] } };
+    const clean = (said: Compliance['reason']): Judged => ({ governedBy: found.names, violates: [], said });
+    const place = { governing: found, clean: { satisfied: clean('PolicySatisfied'), ungoverned: clean('NoPolicy') } };
     this.#places.set(namespace, place);
     return place;
   }
@@ -184,6 +209,10 @@ export class PolicyBook {
     }
     for (const policy of changed) this.#listener?.countsChanged(policy);
   }
+}
+
+function digestOf({ reason, message }: Compliance): string {
+  return createHash('sha256').update(`${reason}\n${message}`).digest('base64');
 }
 
 /** The names that came and that went. Where thousands are looked at again, most are the same as before. */

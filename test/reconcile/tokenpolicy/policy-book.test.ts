@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { ApiToken } from '../../../src/api/apitoken.ts';
+import { compliant } from '../../../src/domain/lifecycle/describe.ts';
 import { PolicyBook } from '../../../src/reconcile/tokenpolicy/policy-book.ts';
 import { IN_PROD, policy, token } from './samples.ts';
 
@@ -62,7 +64,7 @@ describe('an ApiToken', () => {
   });
 });
 
-describe('those to be looked at again are', () => {
+describe('those to be judged again are', () => {
   it('all of the namespaces that a policy matches', () => {
     book.put(policy('prod', { match: IN_PROD }));
     expect(due).toEqual(['shop']);
@@ -90,12 +92,98 @@ describe('those to be looked at again are', () => {
     expect(due).toEqual(['shop', 'shop']);
   });
 
+  it('those of a namespace whose labels changed after the last policy was gone, which it may have matched', () => {
+    book.put(policy('prod', { match: IN_PROD }));
+    book.remove(policy('prod'));
+    due = [];
+    book.namespaceChanged('shop');
+    expect(due).toEqual(['shop']);
+  });
+
   it('those of a namespace whose labels changed', () => {
     book.put(policy('prod', { match: IN_PROD }));
     due = [];
     namespaces.set('lab', { tier: 'prod' });
     book.namespaceChanged('lab');
     expect(due).toEqual(['lab']);
+  });
+});
+
+describe('an ApiToken from a list is to be looked at again', () => {
+  const NOW = { now: 1_800_000_000, defaultPolicy: 'Deny' as const };
+  /** As a look would leave it that judges by the policies known now. */
+  const lookedAt = (key: string): ApiToken => {
+    const read = token(key);
+    const condition = { ...compliant(book.judge(read, NOW)), lastTransitionTime: '2026-11-23T12:00:00Z' };
+    return { ...read, status: { conditions: [{ ...condition, observedGeneration: 1 }] } };
+  };
+  const narrow = (max: string, generation = 2, mode: 'Enforce' | 'Audit' = 'Enforce') =>
+    book.put(policy('prod', { bounds: { ttl: { max } }, mode }, { generation }));
+
+  it('never where the policies say the same of it', () => {
+    narrow('24h', 1);
+    const listed = lookedAt('shop/a');
+    narrow('25h');
+    expect(book.isNews(listed, NOW)).toBe(false);
+  });
+
+  it('where they do not allow it any more, or allow it again', () => {
+    narrow('24h', 1);
+    const allowed = lookedAt('shop/a');
+    narrow('1h');
+    expect(book.isNews(allowed, NOW)).toBe(true);
+    const forbidden = lookedAt('shop/a');
+    expect(book.isNews(forbidden, NOW)).toBe(false);
+    narrow('24h', 3);
+    expect(book.isNews(forbidden, NOW)).toBe(true);
+  });
+
+  it.each(['Enforce', 'Audit'] as const)('where another sentence says why, of one in mode %s', (mode) => {
+    book.put(policy('wide'));
+    narrow('1h', 1, mode);
+    const listed = lookedAt('shop/a');
+    expect(book.isNews(listed, NOW)).toBe(false);
+    narrow('2h', 2, mode);
+    expect(book.isNews(listed, NOW)).toBe(true);
+  });
+
+  it('where no policy is left that matches', () => {
+    narrow('24h', 1);
+    const listed = lookedAt('shop/a');
+    book.remove(policy('prod'));
+    expect(book.isNews(listed, NOW)).toBe(true);
+    expect(book.isNews(lookedAt('shop/a'), NOW)).toBe(false);
+  });
+
+  it('where a look under way may be about to write what was judged before', () => {
+    narrow('24h', 1);
+    const listed = lookedAt('shop/a');
+    narrow('1h');
+    book.judge(listed, NOW); // by a look that writes after the list
+    narrow('24h', 3);
+    expect(book.isNews(listed, NOW)).toBe(true);
+    expect(book.isNews(listed, NOW)).toBe(false);
+  });
+
+  it('where it was never judged: its deletion may be known already, and it is counted', () => {
+    narrow('24h', 1);
+    const listed = lookedAt('shop/a');
+    book.forget('shop/a');
+    expect(book.isNews(listed, NOW)).toBe(true);
+  });
+
+  it('where its status does not say anything yet', () => {
+    narrow('24h', 1);
+    book.judge(token('shop/a'), NOW);
+    expect(book.isNews(token('shop/a'), NOW)).toBe(true);
+  });
+
+  it('and is counted', () => {
+    narrow('24h', 1);
+    const listed = lookedAt('shop/a');
+    narrow('1h');
+    book.isNews(listed, NOW);
+    expect(book.countsOf('prod')).toMatchObject({ tokens: 1, violating: 1 });
   });
 });
 
