@@ -15,6 +15,8 @@ export interface OperatorOptions {
 
 /** Counts by resource. */
 export interface Calls {
+  /** A page each. */
+  lists: Record<string, number>;
   reads: Record<string, number>;
   writes: Record<string, number>;
 }
@@ -69,14 +71,14 @@ export class Operator {
   /** Answered calls for ApiTokens, Secrets and Events; throws on refused writes. */
   async calls(): Promise<Calls> {
     const text = await (await fetch(`http://127.0.0.1:${this.#port}/metrics`)).text();
-    const calls: Calls = { reads: {}, writes: {} };
+    const calls: Calls = { lists: {}, reads: {}, writes: {} };
     for (const line of text.split('\n').filter((one) => one.startsWith('tokenwright_api_calls_total{'))) {
       const label = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(line)?.[1] ?? '';
       const [verb, resource] = [label('verb'), label('resource')];
-      if (!/^(apitokens|secrets|events)/.test(resource) || verb === 'list' || verb === 'watch') continue;
+      if (!/^(apitokens|secrets|events)/.test(resource) || verb === 'watch') continue;
       if (verb !== 'get' && !label('code').startsWith('2'))
         throw new Error(`unexpected answer to the operator: ${line}`);
-      const counts = verb === 'get' ? calls.reads : calls.writes;
+      const counts = { get: calls.reads, list: calls.lists }[verb] ?? calls.writes;
       counts[resource] = (counts[resource] ?? 0) + Number(line.slice(line.lastIndexOf(' ') + 1));
     }
     return calls;
