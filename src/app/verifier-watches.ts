@@ -22,6 +22,7 @@ import { Orders } from '../verifier/orders.ts';
 import { TokenIndex } from '../verifier/token-index.ts';
 import { UsePolicies } from '../verifier/use-policies.ts';
 import type { KnownAudience } from '../verifier/verifier.ts';
+import { keyOf } from './kept.ts';
 import type { Watching } from './watches.ts';
 
 interface Secret extends KubeObject {
@@ -157,26 +158,43 @@ export class VerifierWatches {
     for (const revocation of lists.flat()) this.orders.put(revocation);
   }
 
-  /** What each ApiToken says was carried out, whatever the watches say. Page by page: all of them at once would be too much to hold. */
+  /**
+   * What each ApiToken says was carried out, whatever the watches say. Page by page: all of them at once would be too much to hold. The pages
+   * are of one moment, and orders go on meanwhile: so what is not known yet is read by itself, and so is what no page shows.
+   */
   async relist(signal: AbortSignal): Promise<void> {
+    const shown = new Set<string>();
     let next: string | undefined;
     do {
       const page = await this.#options.client.listPage(API_TOKENS, { signal }, next);
-      for (const token of page.items) this.#take(token);
+      for (const token of page.items) {
+        shown.add(token.metadata.uid);
+        if (this.#tokens.get(keyOf(token))) this.#take(token);
+        else await this.#read(token.metadata, signal);
+      }
       next = page.next;
     } while (next !== undefined);
+    for (const token of [...this.index.all()]) if (!shown.has(token.uid)) await this.refresh(token, signal);
   }
 
   /** Reads an ApiToken anew, whatever its watch says. */
-  async refresh(token: IndexedToken): Promise<void> {
-    const { namespace, name, uid } = token;
+  async refresh(token: IndexedToken, signal?: AbortSignal): Promise<void> {
+    const read = await this.#read(token, signal);
+    if (read?.metadata.uid !== token.uid) this.#gone(token);
+  }
+
+  async #read(
+    { namespace, name }: Pick<ApiToken['metadata'], 'namespace' | 'name'>,
+    signal?: AbortSignal,
+  ): Promise<ApiToken | undefined> {
+    signal?.throwIfAborted();
     try {
       const read = await this.#options.client.get(API_TOKENS, { namespace, name });
       this.#take(read);
-      if (read.metadata.uid !== uid) this.#gone(token);
+      return read;
     } catch (error) {
       if (!(error instanceof KubeError && error.reason === 'NotFound')) throw error;
-      this.#gone(token);
+      return undefined;
     }
   }
 
@@ -188,9 +206,12 @@ export class VerifierWatches {
 
   /** By way of the reflector, which knows what is newer, and whose watch does not tell of it again. */
   #take(token: ApiToken): void {
+    const key = keyOf(token);
+    const before = this.#tokens.get(key);
     this.#tokens.observe(token as unknown as IndexedToken);
-    const held = this.#tokens.get(`${token.metadata.namespace}/${token.metadata.name}`);
-    if (held) this.#put(held);
+    const held = this.#tokens.get(key);
+    // what is no newer was put already, and may be gone since
+    if (held && held !== before) this.#put(held);
   }
 
   #put(token: IndexedToken): void {

@@ -127,6 +127,50 @@ describe('an ApiToken', () => {
   });
 });
 
+describe('a list of every ApiToken', () => {
+  /** What happens after the moment that its pages are of. */
+  async function relistAround(meanwhile: () => unknown): Promise<void> {
+    const gate = Promise.withResolvers<void>();
+    cluster.gates.set('apitokens', gate.promise);
+    const relisted = watches.relist(AbortSignal.timeout(10_000));
+    await meanwhile();
+    gate.resolve();
+    await relisted;
+  }
+
+  it('takes no page for what is not known yet: an order may have been carried out since', async () => {
+    await start();
+    cluster.late.add('apitokens');
+    put();
+    await relistAround(() => put(REPLACED));
+    expect(known()).toEqual(['uid-1 18']);
+  });
+
+  it('brings nothing back that was read to be gone', async () => {
+    put();
+    await start();
+    cluster.late.add('apitokens');
+    await relistAround(async () => {
+      cluster.remove('apitokens', { namespace: 'support', name: 'summarizer' });
+      await watches.refresh(find('uid-1'));
+    });
+    expect([known(), gone]).toEqual([[], ['uid-1']]);
+  });
+
+  it('takes out what is gone, and nothing that was made since', async () => {
+    put();
+    put({ uid: 'uid-2', name: 'other' });
+    await start();
+    cluster.late.add('apitokens');
+    cluster.remove('apitokens', { namespace: 'support', name: 'summarizer' });
+    await relistAround(async () => {
+      const token = put({ uid: 'uid-3', name: 'new' });
+      await watches.search(token.status?.tokenID ?? '', AbortSignal.timeout(10_000));
+    });
+    expect([known(), gone]).toEqual([['uid-2 17', 'uid-3 17'], ['uid-1']]);
+  });
+});
+
 describe('a revocation', () => {
   it('is in force by its watch', async () => {
     put();
