@@ -120,7 +120,7 @@ export class PolicyBook {
     const judged =
       broken.length === 0
         ? clean[evaluation.violations.length === 0 ? 'satisfied' : 'ungoverned']
-        : { governedBy: governing.names, violates: [...new Set(broken)], said: digestOf(compliance) };
+        : { governedBy: governing.names, violates: [...new Set(broken)], said: digestOf(compliance, broken) };
     this.#count(metadata.namespace, metadata.name, judged);
     return compliance;
   }
@@ -211,8 +211,11 @@ export class PolicyBook {
   }
 }
 
-function digestOf({ reason, message }: Compliance): string {
-  return createHash('sha256').update(`${reason}\n${message}`).digest('base64');
+/** The message names no audited violation where there is another, and few of many. */
+function digestOf({ reason, message }: Compliance, violates: readonly string[]): string {
+  return createHash('sha256')
+    .update([reason, message, ...violates].join('\n'))
+    .digest('base64');
 }
 
 /** The names that came and that went. Where thousands are looked at again, most are the same as before. */
