@@ -1,6 +1,6 @@
 /** `tokenwright rotate`: asks for a rotation now, as the annotation does, and follows it. */
 import { API_TOKENS, type ApiToken } from '../api/apitoken.ts';
-import { ROTATE_REQUESTED_AT_ANNOTATION } from '../api/names.ts';
+import { ROTATE_REQUESTED_AT_ANNOTATION, ROTATE_REQUESTED_BY_ANNOTATION } from '../api/names.ts';
 import { Failure } from './failure.ts';
 import { follow, type Progress } from './follow.ts';
 import { nameOf } from './output.ts';
@@ -18,7 +18,11 @@ export async function rotate(session: Session, { name, wait, timeoutSeconds }: R
   const found = await findToken(session, name);
   const obstacle = obstacleIn(found) ?? forbiddenIn(found);
   if (obstacle !== undefined) throw new Failure(`Nothing was asked for: ${obstacle}`);
-  const annotations = { [ROTATE_REQUESTED_AT_ANNOTATION]: new Date(session.now() * 1000).toISOString() };
+  const annotations = {
+    [ROTATE_REQUESTED_AT_ANNOTATION]: new Date(session.now() * 1000).toISOString(),
+    // whoever asked last time; the API server notes who asks now, where it can
+    [ROTATE_REQUESTED_BY_ANNOTATION]: null,
+  };
   const asked = await client.mergePatch(API_TOKENS, { namespace, name }, { metadata: { annotations } });
   if (!wait) {
     terminal.print(`${nameOf(asked)} rotation requested\n`);

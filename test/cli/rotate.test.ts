@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ApiToken, ApiTokenCondition, ApiTokenStatus } from '../../src/api/apitoken.ts';
-import { progressOf } from '../../src/cli/rotate.ts';
+import { progressOf, rotate } from '../../src/cli/rotate.ts';
+import type { Session } from '../../src/cli/session.ts';
 
 function token(status: ApiTokenStatus, change: (token: ApiToken) => void = () => {}): ApiToken {
   const found: ApiToken = {
@@ -110,4 +111,22 @@ describe('a rotation', () => {
   ])('%s', (_, seen, expected) => {
     expect(progressOf(seen, 'u', 3)).toEqual(expected);
   });
+});
+
+it('the request names nobody: who asked last time is not who asks now', async () => {
+  const patches: object[] = [];
+  const client = {
+    get: async () => token({}),
+    mergePatch: async (_type: unknown, _key: unknown, patch: object) => {
+      patches.push(patch);
+      return token({});
+    },
+  };
+  const session = { client, namespace: 'ns', now: () => 1, terminal: { print: () => {} } } as unknown as Session;
+  await rotate(session, { name: 'a', wait: false, timeoutSeconds: 1 });
+  const annotations = {
+    'tokenwright.dev/rotate-requested-at': '1970-01-01T00:00:01.000Z',
+    'tokenwright.dev/rotate-requested-by': null,
+  };
+  expect(patches).toEqual([{ metadata: { annotations } }]);
 });
