@@ -45,8 +45,12 @@ export function lastUseOf({ origin, token, ca, serverName }: VerifierAccess): As
     try {
       const answer = await ask(uids.slice(0, BATCH));
       const versions = [...answer.versions];
-      for (let at = BATCH; at < uids.length; at += BATCH)
-        versions.push(...(await ask(uids.slice(at, at + BATCH))).versions);
+      for (let at = BATCH; at < uids.length; at += BATCH) {
+        const more = await ask(uids.slice(at, at + BATCH));
+        if (more.verifier !== answer.verifier || more.since !== answer.since)
+          throw new Failure(`${origin} leads to several verifiers. Give each of them by an address of its own.`);
+        versions.push(...more.versions);
+      }
       return { ...answer, versions };
     } finally {
       await dispatcher.close();

@@ -33,6 +33,16 @@ describe('a verifier', () => {
     expect(versions.map(({ uid }) => uid)).toEqual(uids);
   });
 
+  it('is told apart from several behind one address, of which each knows a part', async () => {
+    const names = ['one', 'other'];
+    const ask = await verifier((_request, response) =>
+      response.end(
+        JSON.stringify({ verifier: names.shift(), environment: 'e', since: '2026-11-23T09:00:00Z', versions: [] }),
+      ),
+    );
+    await expect(ask(Array.from({ length: 101 }, (_, index) => `${index}`))).rejects.toThrow('several verifiers');
+  });
+
   it.each<[string, number, string, RegExp]>([
     [
       'one that is too old',
