@@ -34,7 +34,7 @@ export type RevocationStep =
  * seconds, and where somebody waits for its deletion still for a few of those lists.
  */
 export const FOUND_FOR = 60;
-export const FOUND_FOR_WHEN_DELETING = 10;
+const FOUND_FOR_WHEN_DELETING = 10;
 /** Most are sealed sooner, and need no report before. */
 const REPORT_AFTER = 2;
 

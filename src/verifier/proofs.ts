@@ -1,5 +1,5 @@
 /** Proves again and again which revocations are in force: often enough for the strictest audience, and with no gap left open. */
-import { FOUND_FOR_WHEN_DELETING } from '../domain/revocation-steps.ts';
+import { FOUND_FOR } from '../domain/revocation-steps.ts';
 import type { Logger } from '../ports.ts';
 import type { Freshness } from './freshness.ts';
 
@@ -22,8 +22,8 @@ export interface ProofsOptions {
 const INTERVAL = 2000;
 const LEAST_INTERVAL = 250;
 const DEADLINE = 2000;
-/** Every order stays to be found for longer than this: after a longer time without a list it may be pending no more. */
-const GAP = FOUND_FOR_WHEN_DELETING * 1000 - 2000;
+/** An order stays to be found for longer than this: after a longer time without a list it may be pending no more. */
+const GAP = (FOUND_FOR * 1000) / 2;
 
 /** Until `stop` fires. */
 export async function keepProving(options: ProofsOptions, stop: AbortSignal): Promise<void> {
