@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { API_TOKENS, type ApiToken } from '../api/apitoken.ts';
+import { GRANTED_NAMESPACES_NAME } from '../api/granted-namespaces.ts';
 import { openAuditLog } from '../audit/registry.ts';
 import { LeaderElection } from '../engine/leader.ts';
 import { pause } from '../engine/pause.ts';
@@ -21,12 +22,14 @@ import { RolloutBudget } from '../reconcile/apitoken/rollout-budget.ts';
 import { ValueMemory } from '../reconcile/apitoken/value-memory.ts';
 import { keyOf } from '../reconcile/apitoken/write-status.ts';
 import { SealKeys } from '../reconcile/seal-keys/seal-keys.ts';
+import { GrantedNamespaces } from '../reconcile/tokenpolicy/granted-namespaces.ts';
 import { type PolicyDeps, reconcilePolicy, STATUS_INTERVAL } from '../reconcile/tokenpolicy/reconcile.ts';
 import { type IsConcerned, Sweep } from '../reconcile/tokenpolicy/sweep.ts';
 import { type RevocationDeps, reconcileRevocation } from '../reconcile/tokenrevocation/reconcile.ts';
 import { KubeEventRecorder } from '../telemetry/events.ts';
 import { PrometheusMetrics } from '../telemetry/metrics.ts';
 import { TelemetryServer } from '../telemetry/server.ts';
+import { watchGranted } from './granted-watch.ts';
 import type { OperatorConfig } from './operator-config.ts';
 import { rollCall } from './verifier-lease.ts';
 import { Watches } from './watches.ts';
@@ -155,10 +158,19 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         concurrency: REVOCATION_WORKERS,
       });
       const policies = new WorkQueue({ controller: POLICIES, clock, metrics });
+      const granted = new GrantedNamespaces({
+        client,
+        namespace: config.namespace,
+        policies: () => policyBook.policies,
+        defaultPolicy,
+        pause: (ms) => pause(ms, signal),
+        log,
+      });
       const policyDeps: PolicyDeps = {
         client,
         policies: watches.policies,
         book: policyBook,
+        granted,
         written: new Map(),
         metrics,
         log,
@@ -192,9 +204,17 @@ export async function runOperator({ config, version, log, stop }: OperatorOption
         }),
         controlBeside(policies, policyWorkers, signal, deadlineMs, (add) => {
           for (const name of watches.policyNames()) add(name);
+          // a look at any name keeps it, whether or not there is such a policy
+          const grantsDue = () => add(GRANTED_NAMESPACES_NAME);
+          grantsDue();
           const tokensDue = (isConcerned: IsConcerned) => sweep.add(isConcerned);
           const countsChanged = (name: string) => policies.addAfter(name, STATUS_INTERVAL);
-          return [watches.onPolicyDue(add), policyBook.listen({ tokensDue, countsChanged }), () => sweep.stop()];
+          return [
+            watches.onPolicyDue(add),
+            policyBook.listen({ tokensDue, countsChanged }),
+            () => sweep.stop(),
+            watchGranted({ client, log, metrics, namespace: config.namespace }, granted, grantsDue),
+          ];
         }),
       ]);
     };

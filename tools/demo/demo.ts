@@ -27,7 +27,14 @@ Takes about a minute; the first time longer, to get the binaries of Kubernetes a
 `;
 
 const CRDS = join(import.meta.dirname, '../../crds');
-const KINDS = ['apitokens', 'tokenaudiences', 'tokenpolicies', 'tokenrevocations', 'clustertokenrevocations'];
+const KINDS = [
+  'apitokens',
+  'tokenaudiences',
+  'tokenpolicies',
+  'tokenrevocations',
+  'clustertokenrevocations',
+  'grantednamespaces',
+];
 
 /** What to undo at the end, the last first. */
 type Undo = (() => unknown)[];

@@ -65,6 +65,7 @@ export class PolicyBook {
   readonly #judged = new Map<string, Judged>();
   readonly #tokens = new Map<string, number>();
   readonly #violating = new Map<string, Map<string, number>>();
+  #policies: readonly CompiledPolicy[] | undefined;
   #listener: PolicyListener | undefined;
   #isComplete = false;
 
@@ -101,6 +102,12 @@ export class PolicyBook {
     this.#places.delete(namespace);
     this.#listener?.tokensDue((one) => one === namespace);
     if (this.#options.governed.length > 0) for (const name of this.#held.keys()) this.#listener?.countsChanged(name);
+  }
+
+  /** The same array until one of them changes. */
+  get policies(): readonly CompiledPolicy[] {
+    this.#policies ??= [...this.#held.values()].map(({ compiled }) => compiled);
+    return this.#policies;
   }
 
   /** Why the policy is broken; undefined where it is whole. */
@@ -166,6 +173,7 @@ export class PolicyBook {
   }
 
   #changed(policies: readonly CompiledPolicy[]): void {
+    this.#policies = undefined;
     this.#places.clear();
     this.#listener?.tokensDue((name) => {
       const namespace = this.#namespace(name);
@@ -180,8 +188,7 @@ export class PolicyBook {
   #placeOf(namespace: string): Place {
     const known = this.#places.get(namespace);
     if (known) return known;
-    const policies = [...this.#held.values()].map(({ compiled }) => compiled);
-    const found = governing(policies, this.#namespace(namespace));
+    const found = governing(this.policies, this.#namespace(namespace));
     const clean = (said: Compliance['reason']): Judged => ({ governedBy: found.names, violates: [], said });
     const place = { governing: found, clean: { satisfied: clean('PolicySatisfied'), ungoverned: clean('NoPolicy') } };
     this.#places.set(namespace, place);

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { TOKEN_POLICIES, type TokenPolicy, type TokenPolicyStatus } from '../../api/token-policy.ts';
 import { type Clock, type KubeClient, KubeError, type Logger, type Metrics } from '../../ports.ts';
 import { stamped } from '../conditions.ts';
+import type { GrantedNamespaces } from './granted-namespaces.ts';
 import type { Counts, PolicyBook } from './policy-book.ts';
 
 export interface PolicyDeps {
@@ -10,6 +11,7 @@ export interface PolicyDeps {
   /** From the watch. Every write has the resourceVersion seen here as its precondition. */
   policies: { get(name: string): TokenPolicy | undefined; observe(policy: TokenPolicy): void };
   book: Pick<PolicyBook, 'countsOf' | 'problemOf'>;
+  granted: Pick<GrantedNamespaces, 'keep'>;
   /** When each status was last written, by name: at most once in STATUS_INTERVAL, however fast the counts change. */
   written: Map<string, number>;
   metrics: Pick<Metrics, 'policy'>;
@@ -30,10 +32,13 @@ export async function reconcilePolicy(deps: PolicyDeps, name: string): Promise<{
   if (!policy) {
     deps.metrics.policy(name, undefined);
     deps.written.delete(name);
+    await deps.granted.keep();
     return {};
   }
   const counts = deps.book.countsOf(name);
   if (counts) deps.metrics.policy(name, counts);
+  // Ready tells that the API server knows it: whoever waits for that may create ApiTokens
+  await deps.granted.keep();
   const status = statusOf(deps, policy, counts);
   const later = counts ? {} : { requeueAt: deps.clock.now() + STATUS_INTERVAL };
   if (isDeepStrictEqual(status, policy.status)) return later;

@@ -257,7 +257,8 @@ const READS = new Set(['get', 'list', 'watch']);
 
 /** Leases, Events, the seal keys and what policies count tell nothing of a token, nor does a revocation that is let go. */
 export function isProtocolWrite(call: Call): boolean {
-  if (READS.has(call.verb) || ['leases', 'events', 'tokenpolicies/status'].includes(call.resource)) return false;
+  if (READS.has(call.verb) || ['leases', 'events', 'tokenpolicies/status', 'grantednamespaces'].includes(call.resource))
+    return false;
   return !isSealKeyWrite(call) && !isLettingGo(call);
 }
 

@@ -13,6 +13,7 @@ let problem: string | undefined;
 let writes: number;
 let metrics: unknown[];
 let answer: () => void;
+let keep: () => void;
 let deps: PolicyDeps;
 
 const countsOf = (byNamespace: Record<string, number>, isWhole = true): Counts => ({
@@ -30,6 +31,7 @@ beforeEach(() => {
   writes = 0;
   metrics = [];
   answer = () => {};
+  keep = () => {};
   deps = {
     client: {
       replaceStatus: async (_type, object) => {
@@ -45,6 +47,7 @@ beforeEach(() => {
         held = written;
       },
     },
+    granted: { keep: async () => keep() },
     book: { countsOf: () => counts, problemOf: () => problem },
     written: new Map(),
     metrics: { policy: (name, said) => metrics.push([name, said?.tokens, said?.violating]) },
@@ -116,6 +119,17 @@ describe('the status of a policy', () => {
     await run();
     expect(held?.status?.violations).toEqual([{ namespace: 'shop', count: 3 }]);
     expect(metrics.at(-1)).toEqual(['prod', 100, 1]);
+  });
+
+  it('does not say Ready before the API server was told which namespaces it matches', async () => {
+    keep = () => {
+      throw new KubeError({ reason: 'Unavailable', status: 503, transient: true, message: 'unavailable' });
+    };
+    await expect(run()).rejects.toThrow('unavailable');
+    expect(writes).toBe(0);
+    keep = () => {};
+    await run();
+    expect(conditions()).toEqual(['Ready=True PolicyCompiled']);
   });
 
   it('is tried again soon where somebody else was faster', async () => {
