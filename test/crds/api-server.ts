@@ -181,7 +181,7 @@ export async function canMark(server: ApiServer): Promise<boolean> {
 }
 
 /** Set, every admission policy is taken away instead: operator and verifiers alone hold the line. */
-const WITHOUT_ADMISSION = process.env.TOKENWRIGHT_WITHOUT_ADMISSION === '1';
+export const WITHOUT_ADMISSION = process.env.TOKENWRIGHT_WITHOUT_ADMISSION === '1';
 
 /** Applies the CRDs, waits until they are served, then applies the admission policies. */
 export async function installApi(server: ApiServer): Promise<void> {
@@ -194,7 +194,7 @@ export async function installApi(server: ApiServer): Promise<void> {
       const kind = PATHS[object.kind];
       if (kind === undefined) continue;
       const path = `${kind}/${object.metadata.name}`;
-      const answer = await (isLeftOut ? server.delete(path) : server.apply(path, object, 'tokenwright-test'));
+      const answer = await (isLeftOut ? server.delete(path) : server.apply(path, bounded(object), 'tokenwright-test'));
       if (!isLeftOut || answer.status !== 404) expectOk(answer);
     }
     await until('all kinds are served', async () => {
@@ -228,10 +228,35 @@ export async function installApi(server: ApiServer): Promise<void> {
   });
 }
 
-export const API = '/apis/tokenwright.dev/v1alpha1';
-const KINDS = ['apitokens', 'tokenrevocations', 'clustertokenrevocations', 'tokenaudiences', 'tokenpolicies'];
+/** On a namespace that only the policies of its own test govern. */
+export const UNGOVERNED = 'test.tokenwright.dev/ungoverned';
 
-export async function manifests(folder: string): Promise<{ kind: string; metadata: { name: string } }[]> {
+/** What operators of one test tell of grants is not for namespaces of another: it binds them itself (grants.ts). */
+function bounded(object: Manifest): object {
+  const { kind, metadata, spec } = object;
+  if (kind !== 'ValidatingAdmissionPolicyBinding' || metadata.name !== 'granted-namespaces.tokenwright.dev')
+    return object;
+  const namespaceSelector = { matchExpressions: [{ key: UNGOVERNED, operator: 'DoesNotExist' }] };
+  return { ...object, spec: { ...spec, matchResources: { namespaceSelector } } };
+}
+
+export const API = '/apis/tokenwright.dev/v1alpha1';
+const KINDS = [
+  'apitokens',
+  'tokenrevocations',
+  'clustertokenrevocations',
+  'tokenaudiences',
+  'tokenpolicies',
+  'grantednamespaces',
+];
+
+export interface Manifest {
+  kind: string;
+  metadata: { name: string };
+  spec?: object;
+}
+
+export async function manifests(folder: string): Promise<Manifest[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
   const objects = texts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS()));

@@ -2,13 +2,11 @@
 import type { TokenPolicyManifest, TokenPolicyMatch, TokenPolicySpec } from '../../src/api/token-policy.ts';
 import type { Namespace } from '../../src/domain/policy/policy.ts';
 import { cluster } from '../e2e/cluster.ts';
-import { type Answer, API, ApiServer, expectOk, installApi, sentences, until } from './api-server.ts';
+import { type Answer, API, ApiServer, expectOk, installApi, sentences, UNGOVERNED, until } from './api-server.ts';
 import { LEAST } from './apitoken-tables.ts';
 
 type Json = Record<string, unknown>;
 
-/** On every namespace here: what the whole suite is governed by leaves them alone. */
-const UNGOVERNED = 'test.tokenwright.dev/ungoverned';
 const RUN = 'test.tokenwright.dev/run';
 const TOKEN_POLICIES = `${API}/tokenpolicies`;
 
@@ -34,6 +32,7 @@ export class Policies {
 
   /** Its labels are as the API server has them. */
   async namespace(name: string, labels: Record<string, string> = {}): Promise<Namespace> {
+    // what the whole suite is governed by leaves it alone
     const metadata = { name: `${this.run}-${name}`, labels: { [UNGOVERNED]: '', [RUN]: this.run, ...labels } };
     const { body } = expectOk(await this.admin.create('/api/v1/namespaces', { metadata }));
     this.#namespaces.push(metadata.name);

@@ -1,10 +1,12 @@
 /** What the operator mints, and what it does not, while TokenPolicies come, change and go. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GRANTED_NAMESPACES_NAME } from '../../src/api/granted-namespaces.ts';
 import type { TokenPolicy, TokenPolicySpec } from '../../src/api/token-policy.ts';
-import { API, expectOk, sentences } from '../crds/api-server.ts';
+import { API, expectOk, sentences, WITHOUT_ADMISSION } from '../crds/api-server.ts';
+import { bindGrants, ungranted } from '../crds/grants.ts';
 import { breachesOf } from './harness/invariants.ts';
 import { apiToken, tokenPolicy, UNGOVERNED } from './harness/manifests.ts';
-import { type Stage, Theatre } from './harness/stage.ts';
+import { OPERATOR_NAMESPACE, type Stage, Theatre } from './harness/stage.ts';
 import { Fleet, type Member } from './verifier/fleet.ts';
 import { Loop, Pulse, untilRefused } from './verifier/prober.ts';
 
@@ -101,6 +103,8 @@ describe('an ApiToken in a namespace that no policy matches', () => {
     expect(stage.operator.log()).toMatch(/"level":"warn".*--default-policy=Allow/);
     await declare(stage, NARROW);
     await untilCompliance(stage, 'free', 'PolicyViolated');
+    // it tells the API server of other grants than the operators of all other stages do
+    await stage.operator.stop();
   });
 
   it('is not exempted by labels of its own, only by those of the namespace', async () => {
@@ -113,6 +117,74 @@ describe('an ApiToken in a namespace that no policy matches', () => {
     await stage.quiet(1000);
     expectOk(await stage.server.mergePatch(`/api/v1/namespaces/${stage.namespace}`, { metadata: { labels: lax } }));
     await stage.untilDelivered('cunning', 1);
+  });
+});
+
+describe('at kubectl apply an ApiToken in a namespace that no policy matches', () => {
+  const bound: (() => Promise<unknown>)[] = [];
+  afterAll(() => Promise.all(bound.map((end) => end())));
+
+  /** A namespace in which the API server asks what the operators tell of grants. */
+  async function judged(): Promise<Stage> {
+    const stage = await ungoverned();
+    const { server, namespace: name } = stage;
+    const matchLabels = { 'kubernetes.io/metadata.name': name };
+    bound.push(await bindGrants(server, { name, matchLabels, namespace: OPERATOR_NAMESPACE }));
+    return stage;
+  }
+
+  const refusal = (stage: Stage) => (WITHOUT_ADMISSION ? [] : [ungranted(stage.namespace)]);
+
+  const untilAnswered = (stage: Stage, expected: readonly string[]) =>
+    stage.untilAsked(`an ApiToken is answered by "${expected}"`, async () => {
+      const answer = await stage.server.create(`${stage.path('apitokens')}?dryRun=All`, apiToken('probe'));
+      return JSON.stringify(sentences(answer)) === JSON.stringify(expected);
+    });
+
+  const untilReady = (stage: Stage, policy: string) =>
+    stage.untilAsked('the policy is Ready', async () => {
+      const { conditions } = (await statusOf(stage, policy)) ?? {};
+      return conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+    });
+
+  it('is refused in the sentence of the condition, until one does, and again when it is gone', async () => {
+    const stage = await judged();
+    await untilAnswered(stage, refusal(stage));
+    const name = await declare(stage);
+    await untilReady(stage, name);
+    await untilAnswered(stage, []);
+    await stage.issue('fine');
+    await stage.untilDelivered('fine', 1);
+    await withdraw(stage, name);
+    await untilAnswered(stage, refusal(stage));
+    await untilCompliance(stage, 'fine', 'NoPolicy');
+    expect(stage.condition('fine', 'Compliant')?.message).toBe(ungranted(stage.namespace));
+    const edit = async (patch: object) =>
+      sentences(await stage.server.mergePatch(stage.path('apitokens', 'fine'), patch));
+    expect(await edit({ metadata: { labels: { a: 'b' } } })).toEqual([]);
+    expect(await edit({ spec: { ttl: '50m' } })).toEqual(refusal(stage));
+    expect(await edit({ spec: { state: 'Suspended' } })).toEqual([]);
+    expect(await edit({ spec: { state: 'Active' } })).toEqual(refusal(stage));
+  });
+
+  it('is refused in spite of who writes or deletes what the operator tells', async () => {
+    const stage = await judged();
+    const other = await declare(stage, { match: { namespaces: { matchLabels: { 'test.tokenwright.dev/no': 'x' } } } });
+    await untilReady(stage, other);
+    const path = `${API}/namespaces/${OPERATOR_NAMESPACE}/grantednamespaces/${GRANTED_NAMESPACES_NAME}`;
+    const grants = async () =>
+      ((await stage.server.get(path)).body.spec as { grants?: Record<string, string> } | undefined)?.grants ?? {};
+    const untilRight = () =>
+      stage.untilAsked('it is as it was', async () => {
+        const now = await grants();
+        return now[other] === 'test.tokenwright.dev/no In x' && !('forged' in now);
+      });
+    await untilRight();
+    expectOk(await stage.server.mergePatch(path, { spec: { grants: { forged: '' } } }));
+    await untilRight();
+    expectOk(await stage.server.delete(path));
+    await untilRight();
+    await untilAnswered(stage, refusal(stage));
   });
 });
 

@@ -2,6 +2,7 @@
 import type { ApiTokenSpec } from '../../../src/api/apitoken.ts';
 import type { TokenPolicySpec } from '../../../src/api/token-policy.ts';
 import type { TokenRevocationSpec } from '../../../src/api/token-revocation.ts';
+import { UNGOVERNED } from '../../crds/api-server.ts';
 
 export const ENVIRONMENT = 'e2e';
 
@@ -37,8 +38,7 @@ export function tokenPolicy(name: string, spec: TokenPolicySpec) {
   return { apiVersion: 'tokenwright.dev/v1alpha1', kind: 'TokenPolicy', metadata: { name }, spec };
 }
 
-/** A namespace with this label has the policies that its test writes, and no other. */
-export const UNGOVERNED = 'test.tokenwright.dev/ungoverned';
+export { UNGOVERNED };
 
 /** What lets all other namespaces have tokens. */
 export const BASELINE = tokenPolicy('test-baseline', {

@@ -36,6 +36,17 @@ export function operatorAtWork(): void {
     expect(JSON.stringify(keys.data)).not.toContain('\\"d\\"');
   });
 
+  test('without a policy the API server refuses ApiTokens, also after it was installed anew', async () => {
+    const file = join(examples, 'scheduled.yaml');
+    const attempt = () => tryKubectl(plane.kubeconfig, 'apply', '-n', 'default', '--dry-run=server', '-f', file);
+    await kubectl('delete', 'tokenpolicy/baseline');
+    const sentence = 'no TokenPolicy in mode Enforce matches namespace default: ask those who run the cluster for one';
+    await until('it refuses', async () => (await attempt()).stderr.includes(sentence));
+    await kubectl('apply', '-f', join(examples, 'policies/baseline.yaml'));
+    await kubectl('wait', '--for=condition=Ready', 'tokenpolicy/baseline', '--timeout=60s');
+    await until('it takes them', async () => (await attempt()).code === 0);
+  });
+
   test('it gives every example its Secret', async () => {
     await kubectl('create', 'namespace', 'support');
     await kubectl('apply', '-n', 'support', '-f', examples);
