@@ -14,6 +14,10 @@ export const ELSEWHERE: Readonly<Record<string, Place>> = {
     file: 'test/install/steps/kubectl.ts',
     says: "kubectl('apply', '-f', join(root, 'deploy/examples/policies/baseline.yaml'))",
   },
+  'kubectl wait --for=condition=Ready tokenpolicy/baseline --timeout=5m': {
+    file: 'test/install/steps/operator.ts',
+    says: "kubectl('wait', '--for=condition=Ready', 'tokenpolicy/baseline'",
+  },
   'kubectl apply -k deploy/verifier': {
     file: 'test/install/steps/kubectl.ts',
     says: "kubectl('apply', '-k', join(root, 'deploy/verifier'))",
