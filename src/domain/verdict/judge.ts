@@ -1,5 +1,5 @@
 /** The verdict on one call: a pure function of what was presented, what the call needs and what is known, checked in a fixed order. */
-import type { Grant, VersionRecord } from '../seal.ts';
+import type { VersionRecord } from '../seal.ts';
 import { type ParsedValue, sameDigest } from '../value.ts';
 import type { Denial } from './outcome.ts';
 import { type Route, scopesFor } from './route.ts';
@@ -94,22 +94,63 @@ export function judge<C extends Candidate>(presented: Presented, needs: Needs, k
   if (version.version <= token.revokedThroughVersion) return denied('Revoked');
   if (known.isOrderedRevoked(token, version)) return denied('Revoked');
   if (token.spec.suspended) return denied('Suspended');
-  if (!isFor(known.environment, value.environment, version.grant, token, audience)) return denied('EnvironmentWrong');
-  if (!version.grant.audiences.includes(needs.audience) || !token.spec.audiences.includes(needs.audience))
-    return denied('AudienceWrong');
+  if (value.environment !== known.environment) return denied('EnvironmentWrong');
   const limits = known.limitsOf(token);
-  const use = { environment: known.environment, audience: needs.audience, subject: version.grant.subject };
-  if (!limits.every((limit) => limit.allowsUse(use))) return denied('UseDenied');
-  const scopes = 'path' in needs.scopes ? scopesFor(needs.scopes, audience.routes) : needs.scopes;
-  if (scopes === undefined) return denied('RouteUnknown');
-  const leaves = (scope: string) =>
-    version.grant.scopes.includes(scope) &&
-    token.spec.scopes.includes(scope) &&
-    limits.every((limit) => limit.allowsScope(scope));
-  if (!scopes.every(leaves)) return denied('ScopeMissing');
+  const left = leftOf({ token, version, needs, audience, limits, environment: known.environment });
+  if (typeof left === 'string') return denied(left);
   if (!limits.every((limit) => limit.allowsSource(presented.source))) return denied('SourceDenied');
   if (!limits.every((limit) => limit.allowsTime(now))) return denied('HoursDenied');
-  return { outcome: 'Allowed', token, version, scopes: version.grant.scopes.filter(leaves) };
+  return { outcome: 'Allowed', token, version, scopes: left };
+}
+
+/** What of a call stays the same from one to the next. */
+interface Asked {
+  token: Candidate;
+  version: VersionRecord;
+  needs: Needs;
+  audience: Audience;
+  limits: readonly UseLimits[];
+  /** Of the verifier. */
+  environment: string;
+}
+
+/** The last of each version, and what came of it: the next one is mostly the same. */
+const settled = new WeakMap<VersionRecord, Asked & { left: readonly string[] | Denial }>();
+
+function leftOf(asked: Asked): readonly string[] | Denial {
+  const last = settled.get(asked.version);
+  if (
+    last !== undefined &&
+    last.token === asked.token &&
+    last.needs === asked.needs &&
+    last.audience === asked.audience &&
+    last.limits === asked.limits &&
+    last.environment === asked.environment
+  )
+    return last.left;
+  const left = settle(asked);
+  if (!('path' in asked.needs.scopes)) settled.set(asked.version, { ...asked, left });
+  return left;
+}
+
+/** The scopes that the token has, where neither time nor source nor who revoked it matters; or why it has none. */
+function settle({ token, version, needs, audience, limits, environment }: Asked): readonly string[] | Denial {
+  const { grant } = version;
+  const { spec } = token;
+  if (
+    grant.environment !== environment ||
+    spec.environment !== environment ||
+    !audience.environments.includes(environment)
+  )
+    return 'EnvironmentWrong';
+  if (!grant.audiences.includes(needs.audience) || !spec.audiences.includes(needs.audience)) return 'AudienceWrong';
+  const use = { environment, audience: needs.audience, subject: grant.subject };
+  if (!limits.every((limit) => limit.allowsUse(use))) return 'UseDenied';
+  const scopes = 'path' in needs.scopes ? scopesFor(needs.scopes, audience.routes) : needs.scopes;
+  if (scopes === undefined) return 'RouteUnknown';
+  const leaves = (scope: string) =>
+    grant.scopes.includes(scope) && spec.scopes.includes(scope) && limits.every((limit) => limit.allowsScope(scope));
+  return scopes.every(leaves) ? grant.scopes.filter(leaves) : 'ScopeMissing';
 }
 
 /** Whose it is by a seal, before whoever merely wrote down the same digest: that could otherwise shut out the owner. */
@@ -125,13 +166,4 @@ function find<C extends Candidate>(
     unsealed ??= { token, version };
   }
   return unsealed;
-}
-
-function isFor(verifier: string, value: string, grant: Grant, token: Candidate, audience: Audience): boolean {
-  return (
-    value === verifier &&
-    grant.environment === verifier &&
-    token.spec.environment === verifier &&
-    audience.environments.includes(verifier)
-  );
 }

@@ -86,8 +86,7 @@ function allowed(call: Call, decision: Decision): HttpAnswer {
     last.door === door &&
     last.audience === audience &&
     last.upstream === upstream &&
-    last.scopes.length === scopes.length &&
-    last.scopes.every((scope, i) => scope === scopes[i]);
+    last.scopes === scopes;
   const answer = isAlike ? last.answer : welcome(call, decision);
   if (version && !isAlike) known.set(version, { door, audience, scopes, upstream, answer });
   return quota ? { ...answer, headers: { ...answer.headers, ...rateLimitHeaders(quota) } } : answer;

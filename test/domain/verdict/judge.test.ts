@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { judge, type Knowledge, type Needs, type UseLimits } from '../../../src/domain/verdict/judge.ts';
 import { OUTCOMES, type Outcome } from '../../../src/domain/verdict/outcome.ts';
 import { judged, NOW, parsed, passing, type TokenFacts, tokenOf, versionOf, type World } from './world.ts';
 
@@ -154,6 +155,45 @@ describe('a version', () => {
     const tokens = [tokenOf('uid-1', [versionOf('good', { version: 4 })], { revokedThroughVersion: 3 })];
     expect(judged({ ...passing(), tokens }).outcome).toBe('Allowed');
   });
+});
+
+describe('what was found for the last call of a version', () => {
+  const { needs, audience, tokens } = passing();
+  const [{ sealed: _, ordered: __, policies: ___, ...facts } = tokenOf('none', [])] = tokens;
+  const token = { ...facts, isSealed: () => true };
+  const limit = {
+    allowsUse: () => true,
+    allowsScope: (scope: string) => scope !== 'models:gpt-4o',
+    allowsSource: () => true,
+    allowsTime: () => true,
+  };
+  const [none, limits] = [[], [limit]];
+  const ask = (changed: { needs?: Needs; limits?: readonly UseLimits[] } & Partial<Knowledge> = {}) => {
+    const { needs: asked = needs, limits: left = none, ...more } = changed;
+    const known = { environment: 'production', audience, candidates: [token], now: NOW, ...more };
+    const verdict = judge({ value: parsed('good'), source: undefined }, asked, {
+      ...known,
+      isOrderedRevoked: () => false,
+      limitsOf: () => left,
+    });
+    return 'scopes' in verdict ? verdict.scopes : verdict.outcome;
+  };
+  const ALL = ['chat:write', 'models:gpt-4o'];
+
+  it.each<[what: string, change: Parameters<typeof ask>[0], then: readonly string[] | Outcome]>([
+    ['nothing', {}, ALL],
+    ['what policies leave', { limits }, ['chat:write']],
+    ['the scopes that it needs', { needs: { ...needs, scopes: ['admin:all'] } }, 'ScopeMissing'],
+    ['the audience that it needs', { needs: { ...needs, audience: 'billing' } }, 'AudienceWrong'],
+    ['the TokenAudience', { audience: { environments: ['staging'], routes: [] } }, 'EnvironmentWrong'],
+    ['the ApiToken', { candidates: [{ ...token, spec: { ...token.spec, scopes: ['chat:write'] } }] }, ['chat:write']],
+    ['the path', { needs: { ...needs, scopes: { method: 'GET', path: '/v1/chat' } } }, 'RouteUnknown'],
+  ])(
+    'holds for the next one as far as it is alike: with another %s, the next one is judged anew',
+    (_, change, then) => {
+      expect([ask(), ask(change), ask()]).toEqual([ALL, then, ALL]);
+    },
+  );
 });
 
 describe('two ApiTokens with one token id', () => {
