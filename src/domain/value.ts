@@ -75,7 +75,7 @@ export function composeValue(environment: string, tokenID: TokenID, entropy: Uin
 export function parseValue(text: string): ParsedValue {
   if (!hasShape(text)) return { ok: false, problem: 'shape' };
   const checked = text.length - CHECKSUM;
-  if (!text.endsWith(checksumOf(text, checked))) return { ok: false, problem: 'checksum' };
+  if (fromBase62(text, checked) !== crc32(text, checked)) return { ok: false, problem: 'checksum' };
   const start = text.length - TAIL;
   return {
     ok: true,
@@ -134,6 +134,8 @@ function hasShape(text: string): boolean {
 
 const UNDERSCORE = 0x5f;
 const IN_BASE62 = classOf(BASE62);
+const DIGIT = new Uint8Array(128);
+for (const [digit, character] of [...BASE62].entries()) DIGIT[character.charCodeAt(0)] = digit;
 const IN_ENVIRONMENT = classOf('abcdefghijklmnopqrstuvwxyz0123456789-');
 
 function classOf(characters: string): Uint8Array {
@@ -156,6 +158,13 @@ function toBase62(number: bigint, width: number): string {
   let digits = '';
   for (let rest = number, i = 0; i < width; i++, rest /= 62n) digits = BASE62.charAt(Number(rest % 62n)) + digits;
   return digits;
+}
+
+/** The number that the digits from `start` on stand for. */
+function fromBase62(text: string, start: number): number {
+  let number = 0;
+  for (let i = start; i < text.length; i++) number = number * 62 + (DIGIT[text.charCodeAt(i)] ?? 0);
+  return number;
 }
 
 function checksumOf(text: string, end: number): string {

@@ -6,7 +6,6 @@ import type { Call } from './call.ts';
 import { answerFor, type HttpAnswer } from './doors/answer.ts';
 import { authorizeCall } from './doors/authorize.ts';
 import { ENVOY_PREFIX, envoyCall } from './doors/envoy-http.ts';
-import { onlyValueOf, type RawHeaders, valuesOf } from './doors/presented.ts';
 import { type Address, listen } from './listen.ts';
 import type { SourceOf } from './source.ts';
 import type { Verifier } from './verifier.ts';
@@ -126,7 +125,7 @@ export class VerifierServer {
 
   #send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpAnswer): void {
     // some gateways forward the body of the call: it is nothing to us, and is not waited for
-    const hasMore = !request.complete && hasBody(request.rawHeaders);
+    const hasMore = !request.complete && hasBody(request);
     if (hasMore || this.#isRetiring || !this.#server.listening) response.setHeader('connection', 'close');
     if (hasMore) response.once('finish', () => request.complete || request.destroy());
     response.writeHead(status, headers);
@@ -148,8 +147,8 @@ const NOT_FOUND: HttpAnswer = {
   body: '{"error":"not_found"}',
 };
 
-function hasBody(headers: RawHeaders): boolean {
-  return valuesOf(headers, 'transfer-encoding').length > 0 || Number(onlyValueOf(headers, 'content-length') ?? 0) > 0;
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 function secure({ cert, key }: TlsMaterial) {
