@@ -2,33 +2,37 @@
  * Audit lines to a stream: stdout, an inherited file descriptor, a pipe. Durable means that the kernel took them; nothing can be read
  * back, so after a crash an operation may be told again, under the same id: whoever reads the stream drops repeats of (id, phase).
  */
-import { close, constants, fdatasync, fstat, open, write } from 'node:fs';
+import { close, constants, fdatasync, fstat, open, write, writeSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { systemCode } from './error.ts';
 import type { AuditSink } from './sink.ts';
 
 const fstatAsync = promisify(fstat);
 const fdatasyncAsync = promisify(fdatasync);
 const closeAsync = promisify(close);
 const openAsync = promisify(open);
+const writeAsync = promisify(write);
 
 /** Not blocking: a write that waits in the thread pool for a stalled reader keeps even process.exit() from ending the process. */
 const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
 
-/** A full pipe that does not block is asked again after this time. */
-const RETRY_MILLISECONDS = 10;
+/** A full pipe that does not block is asked again after this time: it holds 64 KiB, so a quick reader gets that much each time. */
+const RETRY_MILLISECONDS = 2;
 
 /**
- * Writes by the file descriptor and off the main thread: `process.stdout` writes pipes synchronously, so one reader that stalls would
- * stop the whole operator, and not only its minting.
+ * Writes by the file descriptor, without blocking or else off the main thread: `process.stdout` writes pipes synchronously, so one reader
+ * that stalls would stop the whole operator, and not only its minting.
  */
 export class StreamSink implements AuditSink {
   readonly #fd: number;
+  /** Opened here, so it does not block: it is written by the main thread, since to wake another one for each write costs twice as much. */
   readonly #owned: boolean;
   readonly #isFile: boolean;
   /** The last line is cut: the next append ends it first. */
   #torn = false;
 
-  private constructor(fd: number, owned: boolean, isFile: boolean) {
+  private constructor(fd: number, { owned, isFile }: { owned: boolean; isFile: boolean }) {
     this.#fd = fd;
     this.#owned = owned;
     this.#isFile = isFile;
@@ -36,7 +40,7 @@ export class StreamSink implements AuditSink {
 
   /** A named pipe, a device. Rejects, rather than waits, when nobody reads the pipe. */
   static async ofPath(path: string): Promise<StreamSink> {
-    return new StreamSink(await openAsync(path, FLAGS), true, false);
+    return new StreamSink(await openAsync(path, FLAGS), { owned: true, isFile: false });
   }
 
   /**
@@ -52,7 +56,7 @@ export class StreamSink implements AuditSink {
         // the inherited one, below
       }
     }
-    return new StreamSink(fd, false, status.isFile());
+    return new StreamSink(fd, { owned: false, isFile: status.isFile() });
   }
 
   async prepare(): Promise<void> {}
@@ -72,13 +76,14 @@ export class StreamSink implements AuditSink {
     if (this.#owned) await closeAsync(this.#fd);
   }
 
-  #write(bytes: Buffer, from: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      write(this.#fd, bytes, from, bytes.length - from, null, (error, count) => {
-        if (error === null) resolve(count);
-        else if (error.code === 'EAGAIN') setTimeout(() => resolve(0), RETRY_MILLISECONDS);
-        else reject(error);
-      });
-    });
+  async #write(bytes: Buffer, from: number): Promise<number> {
+    try {
+      if (this.#owned) return writeSync(this.#fd, bytes, from);
+      return (await writeAsync(this.#fd, bytes, from)).bytesWritten;
+    } catch (error) {
+      if (systemCode(error) !== 'EAGAIN') throw error;
+      await setTimeout(RETRY_MILLISECONDS);
+      return 0;
+    }
   }
 }

@@ -16,6 +16,8 @@ export interface VerdictLogOptions {
 /** Free text of callers and tenants, in UTF-16 units. */
 const LONGEST_TEXT = 1024;
 const LINGER_MILLISECONDS = 100;
+/** So much is not made to wait, in UTF-16 units: larger pieces take fresh memory each time, which costs more than a write. */
+const CHUNK = 64 << 10;
 const RETRY_MILLISECONDS = 250;
 /** A sink that is busy for so long does not answer. */
 const SILENCE_MILLISECONDS = 10_000;
@@ -50,7 +52,9 @@ export class VerdictLog {
     }
     this.#lines.push(line);
     this.#size += line.length;
-    if (this.#writing === undefined) this.#timer ??= setTimeout(() => this.#start(), this.#linger);
+    if (this.#writing !== undefined) return true;
+    if (this.#size >= CHUNK) this.#start();
+    else this.#timer ??= setTimeout(() => this.#start(), this.#linger);
     return true;
   }
 

@@ -60,6 +60,17 @@ describe('a record of a verdict', () => {
     expect([sink.told, sink.appends.length, log.counts]).toEqual([[1, 2, 3], 1, { kept: 3, dropped: 0 }]);
   });
 
+  it('waits no longer for others than until they make 64 KiB', async () => {
+    const sink = new Sink();
+    const log = new VerdictLog(sink);
+    const path = 'x'.repeat(1000);
+    let taken = 0;
+    while (sink.prepared === 0 && taken < 1000) log.record(record(taken++, { method: 'GET', path }));
+    await pass(0);
+    const size = sink.appends.join('').length;
+    expect([sink.appends.length, sink.told.length, size >= 64 << 10, size < 66 << 10]).toEqual([1, taken, true, true]);
+  });
+
   it('waits no longer than it was told to', async () => {
     const sink = new Sink();
     const log = new VerdictLog(sink, { lingerMilliseconds: 5 });
