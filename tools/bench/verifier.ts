@@ -1,5 +1,6 @@
 /** Verdicts a second of `/authorize`, against a bare node:http server that answers 200 with the same headers: one core each in turn. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,7 +157,7 @@ function startVerifier(folder: string, kubeconfig: string, level: string, more: 
     'metrics-bind-address': '127.0.0.1:0',
     namespace: 'tokenwright-system',
     kubeconfig,
-    'audit-log': join(folder, `${level}.jsonl`),
+    'audit-log': auditPipe(folder),
     'audit-level': level,
     name: level,
     ...more,
@@ -164,6 +165,14 @@ function startVerifier(folder: string, kubeconfig: string, level: string, more: 
   const env = { NODE_OPTIONS: chartNodeOptions('verifierDefaults') };
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
   return MeasuredServer.start([join(folder, 'tokenwright.js'), 'verifier', '--no-tls', ...args], env, ready);
+}
+
+/** As in a pod, where the container runtime reads what the process says. Its reader ends with the verifier. */
+function auditPipe(folder: string): string {
+  const path = join(folder, `audit-${randomUUID()}`);
+  execFileSync('mkfifo', [path]);
+  spawn('taskset', ['-c', CALLER_CORE, 'cat', path], { stdio: 'ignore' });
+  return path;
 }
 
 function startBare(script: string, env: Record<string, string>): Promise<MeasuredServer> {
