@@ -161,6 +161,8 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     const listedAt = performance.now();
     watches.start();
     await Promise.race([watches.whenSynced(), fired(stop)]);
+    // what the first lists were made of: left alone, it stays for long
+    globalThis.gc?.();
     if (stop.aborted) return 'stopped';
     const list = watches.listPending.bind(watches);
     const relist = watches.relist.bind(watches);

@@ -14,6 +14,8 @@ export interface SealCheck {
   missed(keyID: string): void;
 }
 
+type Spec = Candidate['spec'];
+
 const NONE: readonly never[] = Object.freeze([]);
 
 export class IndexedToken implements Candidate {
@@ -23,7 +25,7 @@ export class IndexedToken implements Candidate {
   readonly owner: string;
   readonly subject: string;
   readonly rateLimits: readonly ApiTokenRateLimit[];
-  readonly spec: Candidate['spec'];
+  readonly spec: Spec;
   readonly versions: readonly VersionRecord[];
   readonly lastVersion: number;
   readonly revokedThroughVersion: number;
@@ -46,12 +48,8 @@ export class IndexedToken implements Candidate {
     this.owner = share.text(spec.owner ?? '');
     this.subject = share.text(spec.subject);
     this.rateLimits = spec.rateLimits ?? NONE;
-    this.spec = {
-      environment: share.text(spec.environment),
-      audiences: share.list(spec.audiences),
-      scopes: share.list(spec.scopes ?? NONE),
-      suspended: spec.state === 'Suspended',
-    };
+    const { environment, audiences, scopes = NONE, state } = spec;
+    this.spec = share.spec({ environment, audiences, scopes, suspended: state === 'Suspended' });
     const content = sealedContentOf(uid, status);
     this.versions = content.versions.map((version) => compact(version, share));
     this.lastVersion = content.lastVersion;
@@ -116,10 +114,11 @@ function compact(version: VersionRecord, share: Share): VersionRecord {
   };
 }
 
-/** Keeps equal texts and lists once. Forgets everything when it grows past its bound: then some are kept twice. */
+/** Keeps equal texts, lists and specs once. Forgets everything when it grows past its bound: then some are kept twice. */
 export class Share {
   readonly #texts = new Map<string, string>();
   readonly #lists = new Map<string, readonly string[]>();
+  readonly #specs = new Map<string, Spec>();
   readonly #limit: number;
 
   constructor(limit = 50_000) {
@@ -141,6 +140,17 @@ export class Share {
     if (this.#lists.size >= this.#limit) this.#lists.clear();
     const shared = Object.freeze(list.map((item) => this.text(item)));
     this.#lists.set(key, shared);
+    return shared;
+  }
+
+  spec({ environment, audiences, scopes, suspended }: Spec): Spec {
+    const key = JSON.stringify([environment, audiences, scopes, suspended]);
+    const known = this.#specs.get(key);
+    if (known !== undefined) return known;
+    if (this.#specs.size >= this.#limit) this.#specs.clear();
+    const lists = { audiences: this.list(audiences), scopes: this.list(scopes) };
+    const shared = Object.freeze({ environment: this.text(environment), ...lists, suspended });
+    this.#specs.set(key, shared);
     return shared;
   }
 }

@@ -151,8 +151,7 @@ describe('a hundred thousand', () => {
   it('share what is alike', () => {
     const share = new Share();
     const [one, two] = [indexed({ uid: 'a' }, new Seals(KEY), share), indexed({ uid: 'b' }, new Seals(KEY), share)];
-    expect(two.spec.scopes).toBe(one.spec.scopes);
-    expect(two.spec.audiences).toBe(one.spec.audiences);
+    expect(two.spec).toBe(one.spec);
     expect(two.versions[0]?.grant.scopes).toBe(one.versions[0]?.grant.scopes);
     expect(two.spec.scopes).toBe(two.versions[0]?.grant.scopes);
   });
@@ -170,6 +169,15 @@ describe('a hundred thousand', () => {
 });
 
 describe('what is shared', () => {
+  it('is a spec of its own for each that differs anywhere', () => {
+    const share = new Share();
+    const spec = { environment: 'production', audiences: ['a'], scopes: ['a'], suspended: false };
+    const others = [{ environment: 'staging' }, { audiences: ['b'] }, { scopes: [] }, { suspended: true }];
+    const shared = share.spec(spec);
+    expect(share.spec({ ...spec })).toBe(shared);
+    for (const other of others) expect(share.spec({ ...spec, ...other })).toEqual({ ...spec, ...other });
+  });
+
   it('is one list for equal ones, in their order, that nobody can change', () => {
     const share = new Share();
     const list = share.list(['a', 'b']);
