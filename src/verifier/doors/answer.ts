@@ -86,10 +86,14 @@ function allowed(call: Call, decision: Decision): HttpAnswer {
     last.door === door &&
     last.audience === audience &&
     last.upstream === upstream &&
-    last.scopes === scopes;
+    isSame(last.scopes, scopes);
   const answer = isAlike ? last.answer : welcome(call, decision);
   if (version && !isAlike) known.set(version, { door, audience, scopes, upstream, answer });
   return quota ? { ...answer, headers: { ...answer.headers, ...rateLimitHeaders(quota) } } : answer;
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  return some === others || (some.length === others.length && some.every((one, i) => one === others[i]));
 }
 
 function welcome(call: Call, decision: Decision): HttpAnswer {

@@ -10,6 +10,7 @@
  *
  * Which of the two pairs counts is the configuration's to say: the gateway lets the other one through as the client sent it.
  */
+import { remembered } from '../../domain/remembered.ts';
 import type { Call, StatedNeeds } from '../call.ts';
 import { hasTokenInURL, onlyValueOf, presentedToken, type RawHeaders, valuesOf } from './presented.ts';
 
@@ -89,8 +90,21 @@ function parse(query: string): Stated {
 /** RFC 6749, section 3.3: what may stand in a challenge, and in a grant. */
 const SCOPE = /^[!#-[\]-~]+$/;
 
-/** Of every door where a gateway states scopes in a text. */
+/** Of every door where a gateway states scopes in a text. The same object for the same words, as far as it is remembered. */
 export function statedScopes(audience: string, scope: string): StatedNeeds {
+  const text = `${audience}\n${scope}`;
+  return text.length <= REMEMBERED_LENGTH ? readTold(text) : readScopes(audience, scope);
+}
+
+const REMEMBERED_LENGTH = 500;
+
+/** A line feed between them, which neither may hold: with one, they are refused however they are read. */
+const readTold = remembered((text) => {
+  const [audience = '', ...scope] = text.split('\n');
+  return readScopes(audience, scope.join('\n'));
+});
+
+function readScopes(audience: string, scope: string): StatedNeeds {
   if (scope === '-') return { audience, scopes: [] };
   const scopes = scope.split(/[ ,]+/).filter((one) => one !== '');
   if (scopes.length === 0) return { unclear: 'the scope is empty; if any token for the audience will do, say -' };

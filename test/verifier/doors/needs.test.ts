@@ -53,6 +53,7 @@ describe('/authorize', () => {
   });
 
   it('remembers no needs for those of another query', () => {
+    expect(needsOf('?audience=ai&scope=a')).toBe(needsOf('?scope=a&audience=ai'));
     const told = ['a', 'b', '-', 'a'].map((scope) => needsOf(`?audience=ai&scope=${scope}`));
     expect(told.map((needs) => 'scopes' in needs && needs.scopes)).toEqual([['a'], ['b'], [], ['a']]);
   });
