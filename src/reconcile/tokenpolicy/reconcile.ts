@@ -37,11 +37,31 @@ export async function reconcilePolicy(deps: PolicyDeps, name: string): Promise<{
   }
   const counts = deps.book.countsOf(name);
   if (counts) deps.metrics.policy(name, counts);
-  // Ready tells that the API server knows it: whoever waits for that may create ApiTokens
-  await deps.granted.keep();
-  const status = statusOf(deps, policy, counts);
-  const later = counts ? {} : { requeueAt: deps.clock.now() + STATUS_INTERVAL };
-  if (isDeepStrictEqual(status, policy.status)) return later;
+  const untold = await tellGrants(deps);
+  const again = await keepStatus(deps, policy, statusOf(deps, policy, counts, untold));
+  if (untold) throw untold;
+  return again ?? (counts ? {} : { requeueAt: deps.clock.now() + STATUS_INTERVAL });
+}
+
+/** Ready tells that the API server knows of the policy: whoever waits for that may create ApiTokens. @returns why it does not, and will not soon */
+async function tellGrants({ granted }: PolicyDeps): Promise<KubeError | undefined> {
+  try {
+    await granted.keep();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof KubeError) || error.transient || error.reason === 'Conflict') throw error;
+    return error;
+  }
+}
+
+/** @returns when to look again, where it is not kept yet */
+async function keepStatus(
+  deps: PolicyDeps,
+  policy: TokenPolicy,
+  status: TokenPolicyStatus,
+): Promise<{ requeueAt: number } | undefined> {
+  const { name } = policy.metadata;
+  if (isDeepStrictEqual(status, policy.status)) return undefined;
   const next = (deps.written.get(name) ?? 0) + STATUS_INTERVAL;
   if (deps.clock.now() < next) return { requeueAt: next };
   try {
@@ -53,17 +73,22 @@ export async function reconcilePolicy(deps: PolicyDeps, name: string): Promise<{
   }
   const problem = deps.book.problemOf(name);
   if (problem !== undefined) deps.log.warn({ policy: name, problem }, 'policy cannot be evaluated');
-  return later;
+  return undefined;
 }
 
-function statusOf(deps: PolicyDeps, { metadata, status }: TokenPolicy, counts: Counts | undefined): TokenPolicyStatus {
+function statusOf(
+  deps: PolicyDeps,
+  { metadata, status }: TokenPolicy,
+  counts: Counts | undefined,
+  untold: KubeError | undefined,
+): TokenPolicyStatus {
   const problem = deps.book.problemOf(metadata.name);
   const now = Math.floor(deps.clock.now() / 1000);
   return {
     // what another operator counted, until we have judged every ApiToken, or for good where it judges some of them
     ...(counts?.isWhole ? counted(counts) : status),
     observedGeneration: metadata.generation,
-    conditions: stamped(conditionsOf(problem), status?.conditions, metadata.generation, now),
+    conditions: stamped(conditionsOf(problem, untold), status?.conditions, metadata.generation, now),
   };
 }
 
@@ -78,12 +103,16 @@ function counted({ tokens, violating, byNamespace }: Counts): TokenPolicyStatus 
 interface PolicyCondition {
   type: 'Ready' | 'Stalled';
   status: 'True' | 'False';
-  reason: 'PolicyCompiled' | 'InvalidPolicy';
+  reason: 'PolicyCompiled' | 'InvalidPolicy' | 'GrantsNotTold';
   message: string;
 }
 
 /** In the sense of kstatus: Stalled stands only while it is true. */
-function conditionsOf(problem: string | undefined): PolicyCondition[] {
+function conditionsOf(problem: string | undefined, untold: KubeError | undefined): PolicyCondition[] {
+  if (problem === undefined && untold !== undefined) {
+    const message = `the API server may refuse ApiTokens that it allows: GrantedNamespaces, of which the operator needs the CRD and the Role of its own release, is not written: ${untold.reason}`;
+    return [{ type: 'Ready', status: 'False', reason: 'GrantsNotTold', message }];
+  }
   if (problem === undefined) {
     const message = 'every part of the policy can be evaluated';
     return [{ type: 'Ready', status: 'True', reason: 'PolicyCompiled', message }];

@@ -132,6 +132,19 @@ describe('the status of a policy', () => {
     expect(conditions()).toEqual(['Ready=True PolicyCompiled']);
   });
 
+  it('says what is amiss where the API server cannot be told, and goes on counting', async () => {
+    keep = () => {
+      throw new KubeError({ reason: 'Forbidden', status: 403, transient: false, message: 'forbidden' });
+    };
+    counts = countsOf({ shop: 2 });
+    await expect(run()).rejects.toThrow('forbidden');
+    expect([conditions(), held?.status?.violating]).toEqual([['Ready=False GrantsNotTold'], 2]);
+    keep = () => {};
+    now += STATUS_INTERVAL;
+    await run();
+    expect(conditions()).toEqual(['Ready=True PolicyCompiled']);
+  });
+
   it('is tried again soon where somebody else was faster', async () => {
     answer = () => {
       throw new KubeError({ reason: 'Conflict', status: 409, transient: false, message: 'conflict' });
