@@ -1,6 +1,6 @@
 /** What the API server makes of grants beyond those that policy-agreement.test.ts compares with the evaluator. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { MAX_LINES } from '../../src/domain/policy/grants.ts';
+import { MAX_CHARACTERS, MAX_LINES } from '../../src/domain/policy/grants.ts';
 import { sentences } from './api-server.ts';
 import { GrantsByTest, ungranted } from './grants.ts';
 import { Policies } from './policies.ts';
@@ -22,9 +22,14 @@ afterAll(async () => {
 const answer = async () => sentences(await policies.tryToken('shop', {}));
 const refused = () => [ungranted(namespace)];
 
-it('refuses where as many conditions as are told do not hold, and admits where the last does', async () => {
-  const line = (index: number) => `kubernetes.io/metadata.name In team-payments-${index}`;
-  const all = Object.fromEntries(Array.from({ length: MAX_LINES - 1 }, (_, index) => [`policy-${index}`, line(index)]));
+it('refuses where as many conditions, of as many values, as are told do not hold, and admits where the last does', async () => {
+  const room = Math.floor(MAX_CHARACTERS / MAX_LINES);
+  const line = (index: number) => {
+    const [name, start] = [`policy-${index}`, 'kubernetes.io/metadata.name In '];
+    // the shortest values are the most
+    return [name, `${start}${'x,'.repeat((room - name.length - start.length) / 2)}x`];
+  };
+  const all = Object.fromEntries(Array.from({ length: MAX_LINES - 1 }, (_, index) => line(index)));
   await grants.write(all);
   expect(await answer()).toEqual(refused());
   await grants.write({ ...all, 'policy-0': 'tier In test,prod' });

@@ -1,4 +1,4 @@
-/** What the API server knows of grants, in a test: of the namespaces that it chooses, by a object that no other test's operator writes. */
+/** What the API server knows of grants, in a test: of the namespaces that it chooses, by an object that no other test's operator writes. */
 import { join } from 'node:path';
 import { GRANTED_NAMESPACES_NAME } from '../../src/api/granted-namespaces.ts';
 import type { Grants } from '../../src/domain/policy/grants.ts';

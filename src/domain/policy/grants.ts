@@ -8,10 +8,9 @@ import { type CompiledPolicy, matches } from './policy.ts';
 export type Grants = Readonly<Record<string, string>>;
 
 const ANYWHERE = '';
-/** The API server spends only so much on one question, of which a line is the unit: a test asks one of as many. */
-export const MAX_LINES = 10_000;
-/** The API server keeps objects of up to 1.5 MiB. */
-const MAX_CHARACTERS = 1_000_000;
+/** The API server spends only so much on one question, for lines, and for the values in them: a test asks one of as many of both. */
+export const MAX_LINES = 5000;
+export const MAX_CHARACTERS = 256 << 10;
 
 /** Where all is granted in any case, or there is too much to tell: the evaluator then is the only one to refuse. */
 export const ALL_BY_DEFAULT: Grants = { 'default-policy-allow': ANYWHERE };

@@ -85,6 +85,11 @@ export class GrantedNamespaces {
   /** A replacement and no apply, which would leave the keys of others. */
   async #write({ policies, grants }: Wanted): Promise<void> {
     const { client, namespace, log } = this.#options;
+    if (grants === TOO_MANY)
+      log.warn(
+        { policies: policies.length },
+        'too many policies to tell the API server: only the operator refuses by default',
+      );
     const seen = await this.#read();
     if (seen !== undefined && isDeepStrictEqual(seen.spec.grants, grants)) return;
     const spec = { grants };
@@ -97,11 +102,6 @@ export class GrantedNamespaces {
         metadata,
         spec,
       });
-    if (grants === TOO_MANY)
-      log.warn(
-        { policies: policies.length },
-        'too many policies to tell the API server: only the operator refuses by default',
-      );
   }
 
   async #read(): Promise<GrantedNamespacesManifest | undefined> {
