@@ -31,6 +31,7 @@ export class StreamSink implements AuditSink {
   readonly #isFile: boolean;
   /** The last line is cut: the next append ends it first. */
   #torn = false;
+  #closed = false;
 
   private constructor(fd: number, { owned, isFile }: { owned: boolean; isFile: boolean }) {
     this.#fd = fd;
@@ -73,10 +74,14 @@ export class StreamSink implements AuditSink {
   }
 
   async close(): Promise<void> {
-    if (this.#owned) await closeAsync(this.#fd);
+    if (!this.#owned) return;
+    this.#closed = true;
+    await closeAsync(this.#fd);
   }
 
   async #write(bytes: Buffer, from: number): Promise<number> {
+    // the number of the descriptor may be somebody else's by now
+    if (this.#closed) throw new Error('the audit stream is closed');
     try {
       if (this.#owned) return writeSync(this.#fd, bytes, from);
       return (await writeAsync(this.#fd, bytes, from)).bytesWritten;

@@ -71,6 +71,19 @@ describe('a pipe', () => {
     closeSync(next);
   });
 
+  it('gets nothing more once it is closed, nor does whoever has its number then', async () => {
+    const stalled = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+    const sink = await StreamSink.ofPath(pipe);
+    const isRefused = expect(sink.append(`${'x'.repeat(199_999)}\n`)).rejects.toThrow('the audit stream is closed');
+    await sink.close();
+    const path = join(folder, 'other');
+    const other = openSync(path, 'w');
+    await isRefused;
+    expect(readFileSync(path, 'utf8')).toBe('');
+    closeSync(other);
+    closeSync(stalled);
+  });
+
   it('that stalls holds up neither the process nor its exit', async () => {
     const stalled = openSync(pipe, constants.O_RDWR);
     const module = join(import.meta.dirname, '../../src/audit/stream-sink.ts');
