@@ -21,7 +21,8 @@ export interface ProofsOptions {
 /** Milliseconds. */
 const INTERVAL = 2000;
 const LEAST_INTERVAL = 250;
-const DEADLINE = 2000;
+/** A list that is slow proves all the same what stood when it was asked for. */
+const DEADLINE = { least: 2000, most: 8000 };
 /** An order stays to be found for longer than this: after a longer time without a list it may be pending no more. */
 const GAP = (FOUND_FOR * 1000) / 2;
 
@@ -29,9 +30,10 @@ const GAP = (FOUND_FOR * 1000) / 2;
 export async function keepProving(options: ProofsOptions, stop: AbortSignal): Promise<void> {
   const proofs = new Proofs(options);
   while (!stop.aborted) {
-    await proofs.prove(stop);
-    const interval = Math.max(LEAST_INTERVAL, (options.strictest() * 1000) / 3);
-    await pause(Math.min(INTERVAL, interval), stop);
+    // a list, a pause and a list again take no longer than the strictest audience allows
+    const third = (options.strictest() * 1000) / 3;
+    await proofs.prove(Math.min(DEADLINE.most, Math.max(DEADLINE.least, third)), stop);
+    await pause(Math.min(INTERVAL, Math.max(LEAST_INTERVAL, third)), stop);
   }
   await proofs.end();
 }
@@ -54,11 +56,11 @@ class Proofs {
     this.#askedAt = options.listedAt;
   }
 
-  async prove(stop: AbortSignal): Promise<void> {
+  async prove(deadline: number, stop: AbortSignal): Promise<void> {
     const { freshness, list, log } = this.#options;
     const askedAt = this.#monotonic();
     try {
-      await within(DEADLINE, stop, list);
+      await within(deadline, stop, list);
     } catch (error) {
       if (!stop.aborted)
         log.warn({ err: error, staleSeconds: Math.round(freshness.age()) }, 'pending revocations not listed');

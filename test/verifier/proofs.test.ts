@@ -98,12 +98,22 @@ describe('what is pending', () => {
     ]);
   });
 
-  it('is tried again where a list hangs, which is cut after two seconds', async () => {
-    answers = 'hangs';
-    start();
-    await pass(4000);
-    expect([lists, signals[0]?.aborted]).toEqual([[0, 4000], true]);
-  });
+  it.each([
+    [1, 2000, 1000 / 3],
+    [12, 4000, 2000],
+    [3600, 8000, 2000],
+  ])(
+    'is tried again where a list hangs, which for an audience that allows %d s is cut after %d ms',
+    async (seconds, deadline, interval) => {
+      strictest = seconds;
+      answers = 'hangs';
+      start();
+      await pass(deadline - 1);
+      const before = signals[0]?.aborted;
+      await pass(1 + interval + 1);
+      expect([before, signals[0]?.aborted, lists.length]).toEqual([false, true, 2]);
+    },
+  );
 });
 
 describe('every ApiToken', () => {
