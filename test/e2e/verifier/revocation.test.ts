@@ -5,7 +5,7 @@ import { cluster } from '../cluster.ts';
 import type { Stage } from '../harness/stage.ts';
 import { Fleet } from './fleet.ts';
 import { writeInert } from './inert.ts';
-import { Pulse } from './prober.ts';
+import { Pulse, untilRefused } from './prober.ts';
 import { Program } from './program.ts';
 import type { CallerJob, CallerSeen } from './programs/caller.ts';
 import type { RevokerJob, RevokerSeen } from './programs/revoker.ts';
@@ -27,10 +27,10 @@ let stage: Stage;
 
 beforeAll(
   async () => {
-    const tokens = Object.fromEntries(['steady', ...names].map((name) => [name, {}]));
+    const tokens = Object.fromEntries(['steady', 'first', ...names].map((name) => [name, {}]));
     fleet = await Fleet.open('revoked', { verifiers: 3, staleness: '30s', tokens });
     ({ stage } = fleet);
-    await fleet.untilAccepted(['steady', ...names]);
+    await fleet.untilAccepted(['steady', 'first', ...names]);
     // other tests inspect the operator's writes, for which they read its audit file at each of them
     stage.proxy.inspect = undefined;
     const { etcd } = cluster();
@@ -39,6 +39,10 @@ beforeAll(
       const isSeen = () => stage.timeline.get('tokenrevocations', stage.namespace, last) !== undefined;
       await stage.until('the inert revocations are known', isSeen, SECONDS);
     }
+    // verifiers hear of them one after the other, so whoever refuses what is revoked last has heard of all
+    await stage.revoke('the-first', { match: { name: 'first' } });
+    await Promise.all(fleet.members.map((member) => untilRefused(member, fleet.value('first'))));
+    await fleet.untilAccepted(['steady', ...names]);
   },
   (120 + SECONDS) * 1000,
 );
