@@ -161,9 +161,9 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     const listedAt = performance.now();
     watches.start();
     await Promise.race([watches.whenSynced(), fired(stop)]);
+    if (stop.aborted) return 'stopped';
     // what the first lists were made of: left alone, it stays for long
     globalThis.gc?.();
-    if (stop.aborted) return 'stopped';
     const list = watches.listPending.bind(watches);
     const relist = watches.relist.bind(watches);
     const strictest = watches.strictest.bind(watches);
