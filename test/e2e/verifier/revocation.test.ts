@@ -5,7 +5,7 @@ import { cluster } from '../cluster.ts';
 import type { Stage } from '../harness/stage.ts';
 import { Fleet } from './fleet.ts';
 import { writeInert } from './inert.ts';
-import { Pulse, untilRefused } from './prober.ts';
+import { Pulse } from './prober.ts';
 import { Program } from './program.ts';
 import type { CallerJob, CallerSeen } from './programs/caller.ts';
 import type { RevokerJob, RevokerSeen } from './programs/revoker.ts';
@@ -41,7 +41,8 @@ beforeAll(
     }
     // verifiers hear of them one after the other, so whoever refuses what is revoked last has heard of all
     await stage.revoke('the-first', { match: { name: 'first' } });
-    await Promise.all(fleet.members.map((member) => untilRefused(member, fleet.value('first'))));
+    const isRefused = async () => (await fleet.statuses('first')).every((status) => status === 401);
+    await stage.untilAsked('the first is refused', isRefused, 60 + SECONDS);
     await fleet.untilAccepted(['steady', ...names]);
   },
   (120 + SECONDS) * 1000,
