@@ -31,6 +31,9 @@ export interface RevokerSeen {
   seconds: number;
 }
 
+/** Mostly. To ask more often would load the API server that has to replace it. Milliseconds. */
+const REPLACED_WITHIN = 500;
+
 await carryOut<RevokerJob, RevokerSeen>(async (job) => {
   const { namespace, tokens, revocations, perSecond } = job;
   const server = await ApiServer.open(job.kubeconfig);
@@ -44,7 +47,7 @@ await carryOut<RevokerJob, RevokerSeen>(async (job) => {
       const { body } = await server.get(`/api/v1/namespaces/${namespace}/secrets/${token}`);
       const value = Buffer.from((body.data as Record<string, string> | undefined)?.token ?? '', 'base64').toString();
       if (value !== '' && value !== revoked.get(token)) return value;
-      await wait(100);
+      await wait(REPLACED_WITHIN);
     }
   };
 
@@ -59,10 +62,15 @@ await carryOut<RevokerJob, RevokerSeen>(async (job) => {
 
   const began = performance.now();
   const revoking: Promise<Observed>[] = [];
+  /** Of each token, so that those that are late do not all ask for its replacement. */
+  const last = new Map<string, Promise<Observed>>();
   for (let number = 0; number < revocations; number += 1) {
     const early = began + (number * 1000) / perSecond - performance.now();
     if (early > 0) await wait(early);
-    revoking.push(revoke(`order-${number}`, tokens[number % tokens.length] ?? ''));
+    const token = tokens[number % tokens.length] ?? '';
+    const next = (last.get(token) ?? Promise.resolve()).then(() => revoke(`order-${number}`, token));
+    last.set(token, next);
+    revoking.push(next);
   }
   const observed = await Promise.all(revoking);
   const times = observed.map(({ orderedAt }) => orderedAt);
