@@ -1,7 +1,7 @@
 /** Verdicts a second of `/authorize`, against a bare node:http server that answers 200 with the same headers: one core each in turn. */
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,6 +32,7 @@ export async function verifierBench({ tokens = 1000, pairs = 5, seconds = 6 }: B
   const folder = mkdtempSync(join(tmpdir(), 'tokenwright-bench-'));
   const plane = await startControlPlane({ workloads: false });
   const children: MeasuredServer[] = [];
+  const readers: ChildProcess[] = [];
   try {
     const kubectl = (input: string, ...args: string[]) =>
       execFileSync('kubectl', ['--kubeconfig', plane.kubeconfig, ...args], { encoding: 'utf8', input });
@@ -56,7 +57,9 @@ export async function verifierBench({ tokens = 1000, pairs = 5, seconds = 6 }: B
     const ungovernedScript = writeScript(join(folder, 'ungoverned.lua'), ungoverned);
     await bundle(folder);
     const verifier = async (level: string, flags = {}, ready = READY) => {
-      const server = await startVerifier(folder, plane.kubeconfig, level, flags, ready);
+      const { path, reader } = auditPipe(folder);
+      readers.push(reader);
+      const server = await startVerifier(folder, plane.kubeconfig, level, { 'audit-log': path, ...flags }, ready);
       children.push(server);
       return server;
     };
@@ -91,6 +94,7 @@ export async function verifierBench({ tokens = 1000, pairs = 5, seconds = 6 }: B
     return [...results(rates, rssMB), ...grpcResults(grpc)];
   } finally {
     for (const child of children) await child.stop();
+    for (const reader of readers) reader.kill();
     await plane.stop();
     rmSync(folder, { recursive: true, force: true });
   }
@@ -157,7 +161,6 @@ function startVerifier(folder: string, kubeconfig: string, level: string, more: 
     'metrics-bind-address': '127.0.0.1:0',
     namespace: 'tokenwright-system',
     kubeconfig,
-    'audit-log': auditPipe(folder),
     'audit-level': level,
     name: level,
     ...more,
@@ -167,12 +170,15 @@ function startVerifier(folder: string, kubeconfig: string, level: string, more: 
   return MeasuredServer.start([join(folder, 'tokenwright.js'), 'verifier', '--no-tls', ...args], env, ready);
 }
 
-/** As in a pod, where the container runtime reads what the process says. Its reader ends with the verifier. */
-function auditPipe(folder: string): string {
+/** As in a pod, where the container runtime reads what the process says. The reader never ends by itself. */
+function auditPipe(folder: string): { path: string; reader: ChildProcess } {
   const path = join(folder, `audit-${randomUUID()}`);
   execFileSync('mkfifo', [path]);
-  spawn('taskset', ['-c', CALLER_CORE, 'cat', path], { stdio: 'ignore' });
-  return path;
+  // for both, so that there is a reader before the verifier looks for one
+  const end = openSync(path, constants.O_RDWR);
+  const reader = spawn('taskset', ['-c', CALLER_CORE, 'cat'], { stdio: [end, 'ignore', 'ignore'] });
+  closeSync(end);
+  return { path, reader };
 }
 
 function startBare(script: string, env: Record<string, string>): Promise<MeasuredServer> {
