@@ -32,7 +32,7 @@ export interface RevokerSeen {
 }
 
 /** Mostly. To ask more often would load the API server that has to replace it. Milliseconds. */
-const REPLACED_WITHIN = 500;
+const REPLACED_WITHIN = 2000;
 
 await carryOut<RevokerJob, RevokerSeen>(async (job) => {
   const { namespace, tokens, revocations, perSecond } = job;
