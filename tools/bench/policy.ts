@@ -28,7 +28,7 @@ const SETTINGS: readonly (readonly [name: string, policies: number, place: Place
 ];
 
 /** In each setting. */
-const CREATES = 200;
+const MAX_CREATES = 200;
 
 /** A usual one, which the ApiTokens here satisfy. */
 const SPEC: TokenPolicySpec = {
@@ -63,10 +63,11 @@ export function policyBench(options: BenchOptions): Promise<Result[]> {
       await bench.namespace(place, place === 'governed' ? LABELS : undefined);
     for (const { metadata } of await bench.admin.list(TOKEN_POLICIES))
       await bench.admin.delete(TOKEN_POLICIES, metadata);
-    await admissions(bench, 'warm-up');
+    const creates = Math.min(tokens, MAX_CREATES);
+    await admissions(bench, 'warm-up', creates);
     const runs: { evaluations: [one: number, many: number]; admission: Admission[] }[] = [];
     for (let pair = 0; pair < pairs; pair += 1) {
-      const admission = await admissions(bench, `pair-${pair}`);
+      const admission = await admissions(bench, `pair-${pair}`, creates);
       runs.push({ evaluations: [evaluationsPerSecond(1), evaluationsPerSecond(MANY)], admission });
       console.error(`pair ${pair + 1}: p50 ${admission.map(({ p50 }) => p50.toFixed(1)).join(', ')} ms`);
     }
@@ -124,21 +125,21 @@ interface Admission {
 }
 
 /** Milliseconds of creates one after the other, in each setting. */
-async function admissions(bench: Bench, run: string): Promise<Admission[]> {
+async function admissions(bench: Bench, run: string, creates: number): Promise<Admission[]> {
   const found: Admission[] = [];
   for (const [name, policies, place] of SETTINGS) {
     await havePolicies(bench, policies);
     const times: number[] = [];
     const used = bench.serverCpuSeconds();
-    for (let index = 0; index < CREATES; index += 1) {
+    for (let index = 0; index < creates; index += 1) {
       const metadata = { name: `${run}-${name}-${index}`, namespace: place };
       const started = performance.now();
       await bench.admin.create(API_TOKENS, { metadata, spec: TOKEN } as ApiToken);
       times.push(performance.now() - started);
     }
-    const cpu = ((bench.serverCpuSeconds() - used) / CREATES) * 1000;
+    const cpu = ((bench.serverCpuSeconds() - used) / creates) * 1000;
     times.sort((a, b) => a - b);
-    const quantile = (share: number) => times[Math.min(CREATES - 1, Math.floor(CREATES * share))] ?? 0;
+    const quantile = (share: number) => times[Math.min(creates - 1, Math.floor(creates * share))] ?? 0;
     found.push({ name, p50: quantile(0.5), p99: quantile(0.99), cpu });
   }
   return found;
