@@ -30,7 +30,7 @@ const GAP = (FOUND_FOR * 1000) / 2;
 export async function keepProving(options: ProofsOptions, stop: AbortSignal): Promise<void> {
   const proofs = new Proofs(options);
   while (!stop.aborted) {
-    // a list, a pause and a list again take no longer than the strictest audience allows
+    // from 6 s on, a list, a pause and a list again take no longer than the strictest audience allows
     const third = (options.strictest() * 1000) / 3;
     await proofs.prove(Math.min(DEADLINE.most, Math.max(DEADLINE.least, third)), stop);
     await pause(Math.min(INTERVAL, Math.max(LEAST_INTERVAL, third)), stop);
