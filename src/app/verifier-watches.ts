@@ -52,7 +52,6 @@ export class VerifierWatches {
   readonly #namespaces: Reflector<KubeObject>;
   readonly #declared: Reflector<TokenAudience>;
   readonly #upstreams: Reflector<Secret>;
-  readonly #revocations: readonly Watching[];
   readonly #all: readonly Watching[];
 
   constructor(options: VerifierWatchesOptions) {
@@ -101,7 +100,7 @@ export class VerifierWatches {
     this.#upstreams = new Reflector({ ...common, type: SECRETS, namespace: options.upstreamNamespace }).onChange(() => {
       for (const name of this.#audiences.keys()) this.#declare(name);
     });
-    this.#revocations = [TOKEN_REVOCATIONS, CLUSTER_TOKEN_REVOCATIONS].map((type) =>
+    const revocations = [TOKEN_REVOCATIONS, CLUSTER_TOKEN_REVOCATIONS].map((type) =>
       new Reflector<Revocation>({ ...common, type: type as ResourceType<Revocation> }).onChange(
         (change, revocation) => {
           if (change === 'deleted') this.orders.remove(revocation.metadata.uid);
@@ -109,20 +108,17 @@ export class VerifierWatches {
         },
       ),
     );
-    this.#all = [this.#tokens, this.#namespaces, policies, this.#declared, this.#upstreams, ...this.#revocations];
+    this.#all = [this.#tokens, this.#namespaces, policies, this.#declared, this.#upstreams, ...revocations];
   }
 
   get synced(): boolean {
     return this.#all.every(({ synced }) => synced);
   }
 
-  /** Revocations come last: one that is sealed already is held against what is known of the ApiTokens, and only then. */
   start(): void {
-    for (const reflector of this.#all) if (!this.#revocations.includes(reflector)) reflector.start();
+    for (const reflector of this.#all) reflector.start();
     this.#tokens.whenSynced.then(
-      () => {
-        for (const reflector of this.#revocations) reflector.start();
-      },
+      () => this.orders.indexed(),
       // stopped before
       () => {},
     );

@@ -153,21 +153,24 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
   };
   const unwatch = config.tls && tls && watchTls(config.tls, tls, renew, log);
   const { namespace, environment } = config;
+  const ending = new AbortController();
+  let proving: Promise<void> | undefined;
   let releaseLease: (() => Promise<void>) | undefined;
   try {
     const { address, port } = await telemetry.listen();
     log.info({ address, port, version }, 'serving metrics');
     await seals.start();
-    const listedAt = performance.now();
-    watches.start();
-    await Promise.race([watches.whenSynced(), fired(stop)]);
-    if (stop.aborted) return 'stopped';
-    // what the first lists were made of: left alone, it stays for long
-    globalThis.gc?.();
+    const known = watches.whenSynced();
     const list = watches.listPending.bind(watches);
     const relist = watches.relist.bind(watches);
     const strictest = watches.strictest.bind(watches);
-    const proving = keepProving({ freshness, list, relist, strictest, listedAt, log }, stop);
+    const ended = AbortSignal.any([stop, ending.signal]);
+    proving = keepProving({ freshness, list, known, relist, strictest, log }, ended);
+    watches.start();
+    await Promise.race([known, fired(stop)]);
+    if (stop.aborted) return 'stopped';
+    // what the first lists were made of: left alone, it stays for long
+    globalThis.gc?.();
     releaseLease = keepLease({ client, namespace, verifier: config.name, environment, now: () => clock.now(), log });
     const at = await server.listen();
     log.info(
@@ -180,12 +183,13 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
     server.retire();
     await sleep(Math.min(RETIRING, grace / 2));
     await Promise.all([server.close(grace), grpc?.close(grace)]);
-    await proving;
     return 'stopped';
   } finally {
     clearInterval(summaries);
     unwatch?.();
     seals.stop();
+    ending.abort();
+    await proving;
     await releaseLease?.();
     await receipts.stop();
     await rateLimits.close();

@@ -30,11 +30,12 @@ export type RevocationStep =
   | { do: 'wait'; until?: number };
 
 /**
- * A verifier whose watch is deaf finds it by a list every 2 s; so it stays to be found for this long after it is sealed, in
- * seconds, and where somebody waits for its deletion still for a few of those lists.
+ * A verifier whose watch is deaf finds it by its lists, one of which was asked for in every so many seconds. After a longer gap it lists
+ * the ApiTokens.
  */
-export const FOUND_FOR = 60;
-const FOUND_FOR_WHEN_DELETING = 10;
+export const LONGEST_GAP = 20;
+/** So it stays to be found for this long after it is sealed, in seconds: for such a gap, and a list that is slow. */
+export const FOUND_FOR = 30;
 /** Most are sealed sooner, and need no report before. */
 const REPORT_AFTER = 2;
 
@@ -48,7 +49,7 @@ export function nextStep(seen: RevocationSeen, now: number, retention: number): 
     return now < until ? { do: 'wait', until } : { do: 'report' };
   }
   if (held || labelled) {
-    const until = sealedTime + (deleting ? FOUND_FOR_WHEN_DELETING : FOUND_FOR);
+    const until = sealedTime + FOUND_FOR;
     return now < until ? { do: 'wait', until } : { do: 'release' };
   }
   if (lasts || deleting) return { do: 'wait' };

@@ -1,7 +1,8 @@
 /**
  * The revocations that are not sealed yet, and whom they reach. An order is in force from when it is seen until the status of each ApiToken
  * that it reached says that it was carried out: so it does not matter whether the order's watch or the ApiTokens' is the slower one. One that
- * is first seen when it is sealed counts while its label says that somebody may have missed it.
+ * is first seen when it is sealed counts while its label says that somebody may have missed it. While the ApiTokens are still being listed, no
+ * order is done with: a page may show one as it was before.
  *
  * Who is reached is found out when an order or an ApiToken changes, so that a verdict costs one look-up whatever orders there are.
  */
@@ -49,6 +50,8 @@ export class Orders {
   readonly #hits = new Map<string, Set<Standing>>();
   /** By UID, oldest first: sealed or gone, for good. */
   readonly #done = new Set<string>();
+  /** Sealed or gone before the index was whole; undefined once it is. */
+  #early: Set<Standing> | undefined = new Set();
 
   constructor(options: OrdersOptions) {
     this.#options = options;
@@ -85,6 +88,13 @@ export class Orders {
     const known = this.#byUID.get(uid);
     if (known) this.#close(known, LAG);
     else this.#forget(uid);
+  }
+
+  /** To be told once, when the index holds every ApiToken. */
+  indexed(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const standing of early) this.#close(standing, 0);
   }
 
   /** To be told of every ApiToken that is put into the index. */
@@ -161,6 +171,10 @@ export class Orders {
 
   #close(standing: Standing, lag: number): void {
     if (standing.closed) return;
+    if (this.#early !== undefined) {
+      this.#early.add(standing);
+      return;
+    }
     standing.closed = true;
     const place = standing.reach.namespace ?? EVERYWHERE;
     const others = this.#byNamespace.get(place);

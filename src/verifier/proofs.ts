@@ -1,5 +1,6 @@
 /** Proves again and again which revocations are in force: often enough for the strictest audience, and with no gap left open. */
-import { FOUND_FOR } from '../domain/revocation-steps.ts';
+import { once } from 'node:events';
+import { LONGEST_GAP } from '../domain/revocation-steps.ts';
 import type { Logger } from '../ports.ts';
 import type { Freshness } from './freshness.ts';
 
@@ -7,12 +8,12 @@ export interface ProofsOptions {
   freshness: Pick<Freshness, 'proved' | 'age'>;
   /** Lists what is pending. */
   list(signal: AbortSignal): Promise<void>;
-  /** Lists every ApiToken, which may take long. */
+  /** Resolves once every ApiToken is known: all were listed after this began. */
+  known: Promise<void>;
+  /** Lists every ApiToken anew, which may take long. */
   relist(signal: AbortSignal): Promise<void>;
   /** The least staleness that an audience allows, in seconds. */
   strictest(): number;
-  /** When the ApiTokens that are known were listed, by the monotonic clock. */
-  listedAt: number;
   /** Milliseconds, monotonic. */
   monotonic?: () => number;
   log: Logger;
@@ -22,9 +23,7 @@ export interface ProofsOptions {
 const INTERVAL = 2000;
 const LEAST_INTERVAL = 250;
 /** A list that is slow proves all the same what stood when it was asked for. */
-const DEADLINE = { least: 2000, most: 8000 };
-/** An order stays to be found for longer than this: after a longer time without a list it may be pending no more. */
-const GAP = (FOUND_FOR * 1000) / 2;
+const DEADLINE = { least: 2000, most: 6000 };
 
 /** Until `stop` fires. */
 export async function keepProving(options: ProofsOptions, stop: AbortSignal): Promise<void> {
@@ -38,26 +37,35 @@ export async function keepProving(options: ProofsOptions, stop: AbortSignal): Pr
   await proofs.end();
 }
 
+interface Listing {
+  cut: AbortController;
+  ended: Promise<void>;
+}
+
 /**
- * Lists of what is pending follow each other closely, so that none is missed that is pending for a while. After a gap in that row, orders may
- * have been carried out and be gone: then every ApiToken is listed, while the new row goes on, and proves nothing until that is done.
+ * Lists of what is pending follow each other closely, from before the ApiTokens are listed, so that none is missed that is pending for a while.
+ * After a gap in that row, orders may have been carried out and be gone: then every ApiToken is listed anew, while the new row goes on, and
+ * proves nothing until that is done.
  */
 class Proofs {
   readonly #options: ProofsOptions;
   readonly #monotonic: () => number;
-  /** The last of the row. */
-  #askedAt: number;
-  #relisting: { cut: AbortController; ended: Promise<void> } | undefined;
-  #isWhole = true;
+  readonly #begunAt: number;
+  /** When the last of the row that was answered was asked for. */
+  #askedAt: number | undefined;
+  /** Of the ApiTokens. */
+  #listing: Listing | undefined;
+  #isWhole = false;
 
   constructor(options: ProofsOptions) {
     this.#options = options;
     this.#monotonic = options.monotonic ?? (() => performance.now());
-    this.#askedAt = options.listedAt;
+    this.#begunAt = this.#monotonic();
+    this.#listing = this.#begin(() => Promise.resolve());
   }
 
   async prove(deadline: number, stop: AbortSignal): Promise<void> {
-    const { freshness, list, log } = this.#options;
+    const { freshness, list, relist, log } = this.#options;
     const askedAt = this.#monotonic();
     try {
       await within(deadline, stop, list);
@@ -66,34 +74,35 @@ class Proofs {
         log.warn({ err: error, staleSeconds: Math.round(freshness.age()) }, 'pending revocations not listed');
       return;
     }
-    if (askedAt - this.#askedAt > GAP) {
+    if (askedAt - (this.#askedAt ?? this.#begunAt) > LONGEST_GAP * 1000) {
       this.#isWhole = false;
       await this.end();
     }
     this.#askedAt = askedAt;
     if (this.#isWhole) freshness.proved(askedAt);
-    else this.#relisting ??= this.#relist();
+    else this.#listing ??= this.#begin(relist);
   }
 
   async end(): Promise<void> {
-    this.#relisting?.cut.abort();
-    await this.#relisting?.ended;
+    this.#listing?.cut.abort();
+    await this.#listing?.ended;
   }
 
-  #relist(): { cut: AbortController; ended: Promise<void> } {
-    const { relist, log } = this.#options;
+  #begin(list: (signal: AbortSignal) => Promise<void>): Listing {
+    const { freshness, known, log } = this.#options;
     const cut = new AbortController();
-    const ended = relist(cut.signal)
+    const ended = Promise.race([known.then(() => list(cut.signal)), once(cut.signal, 'abort')])
       .then(
         () => {
           this.#isWhole = !cut.signal.aborted;
+          if (this.#isWhole && this.#askedAt !== undefined) freshness.proved(this.#askedAt);
         },
         (error: unknown) => {
           if (!cut.signal.aborted) log.warn({ err: error }, 'ApiTokens not listed');
         },
       )
       .finally(() => {
-        this.#relisting = undefined;
+        this.#listing = undefined;
       });
     return { cut, ended };
   }

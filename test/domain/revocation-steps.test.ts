@@ -28,16 +28,16 @@ const TABLE: [string, RevocationSeen, number, object][] = [
   ['is sealed also while somebody waits for its deletion', { ...UNSEALED, deleting: true }, NOW, { do: 'seal' }],
   ['says nothing before it takes long', { ...UNSEALED, left: 1 }, NOW + 1, { do: 'wait', until: NOW + 2 }],
   ['says how many match when it takes long', { ...UNSEALED, left: 1 }, NOW + 2, { do: 'report' }],
-  ['can be found for a minute', SEALED, NOW + 59, { do: 'wait', until: NOW + FOUND_FOR }],
-  ['is let go after that', SEALED, NOW + 60, { do: 'release' }],
-  ['is let go where only the label is left', { ...RELEASED, labelled: true }, NOW + 60, { do: 'release' }],
-  ['is not let go at once by its deletion', { ...SEALED, deleting: true }, NOW + 9, { do: 'wait', until: NOW + 10 }],
-  ['is let go soon by its deletion', { ...SEALED, deleting: true }, NOW + 10, { do: 'release' }],
+  ['can be found for a while', SEALED, NOW + 29, { do: 'wait', until: NOW + FOUND_FOR }],
+  ['is let go after that', SEALED, NOW + 30, { do: 'release' }],
+  ['is let go where only the label is left', { ...RELEASED, labelled: true }, NOW + 30, { do: 'release' }],
+  ['is not let go at once by its deletion', { ...SEALED, deleting: true }, NOW + 29, { do: 'wait', until: NOW + 30 }],
+  ['is let go by its deletion after that', { ...SEALED, deleting: true }, NOW + 30, { do: 'release' }],
   ['is kept for the retention', RELEASED, NOW + 3599, { do: 'wait', until: NOW + RETENTION }],
   ['is deleted after that', RELEASED, NOW + RETENTION, { do: 'delete' }],
-  ['is not deleted while it is held', SEALED, NOW + 59, { do: 'wait', until: NOW + FOUND_FOR }],
+  ['is not deleted while it is held', SEALED, NOW + 29, { do: 'wait', until: NOW + FOUND_FOR }],
   ['is never deleted where it lasts', { ...RELEASED, lasts: true }, NOW + 10 * RETENTION, { do: 'wait' }],
-  ['is let go where it lasts, too', { ...SEALED, lasts: true }, NOW + 60, { do: 'release' }],
+  ['is let go where it lasts, too', { ...SEALED, lasts: true }, NOW + 30, { do: 'release' }],
   ['is deleted once', { ...RELEASED, deleting: true }, NOW + RETENTION, { do: 'wait' }],
 ];
 
@@ -47,7 +47,7 @@ describe('a revocation', () => {
   });
 
   it('is let go before it is deleted, however short the retention', () => {
-    expect(nextStep(SEALED, NOW + 60, 1)).toEqual({ do: 'release' });
+    expect(nextStep(SEALED, NOW + 30, 1)).toEqual({ do: 'release' });
   });
 });
 

@@ -50,7 +50,8 @@ export class OrdersWorld {
   readonly refreshed: string[] = [];
   readonly told: string[] = [];
 
-  constructor() {
+  /** @param listed whether every ApiToken was listed before the first order */
+  constructor(listed = true) {
     this.orders = new Orders({
       index: this.index,
       namespaceLabels: (namespace) => this.namespaces.get(namespace),
@@ -63,6 +64,7 @@ export class OrdersWorld {
       },
       onForce: ({ metadata }) => this.told.push(metadata.uid),
     });
+    if (listed) this.orders.indexed();
   }
 
   /** The watch of ApiTokens shows this. */

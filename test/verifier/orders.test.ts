@@ -268,6 +268,50 @@ describe('an order that is first seen when it is sealed', () => {
   });
 });
 
+describe('while the ApiTokens are being listed', () => {
+  const CARRIED_OUT = indexed({ versions: [{ version: 4 }], handledRevocations: ['order-1'], sequence: 18 });
+  beforeEach(() => {
+    world = new OrdersWorld(false);
+    world.server.set('uid-1', CARRIED_OUT);
+  });
+
+  it.each<[sentence: string, act: () => void]>([
+    ['is first seen when it is sealed', () => world.order({ sealed: true })],
+    [
+      'is sealed',
+      () => {
+        world.order();
+        world.order({ sealed: true });
+      },
+    ],
+    [
+      'is deleted',
+      () => {
+        world.order();
+        world.orders.remove('order-1');
+      },
+    ],
+  ])(
+    'an order that %s refuses what a later page shows as it was before, and has it read once all are listed',
+    async (_, act) => {
+      act();
+      await aWhile();
+      world.show({ versions: [{ version: 3 }] });
+      const before = [world.refused(), [...world.refreshed]];
+      world.orders.indexed();
+      await vi.advanceTimersByTimeAsync(0);
+      expect([before, world.refused(), world.refreshed, world.orders.size]).toEqual([[[3], []], [], ['uid-1'], 0]);
+    },
+  );
+
+  it('an order that is sealed refuses nothing of what a later page shows with it carried out', () => {
+    world.order({ sealed: true });
+    world.show(CARRIED_OUT);
+    world.orders.indexed();
+    expect([world.refused(), world.refreshed, world.orders.size]).toEqual([[], [], 0]);
+  });
+});
+
 describe('an order that is deleted', () => {
   it('unsealed, ends once it is certain whom it struck', async () => {
     world.show({});
