@@ -22,7 +22,7 @@ export const TEMPLATED_ANNOTATION = `${GROUP}/templated` as const;
 export const TOKEN_ID_LABEL = `${GROUP}/token-id` as const;
 
 /**
- * On a revocation, "true" until 60 s after it is sealed: what verifiers list every 2 s, in case their watch is deaf. Set by
+ * On a revocation, "true" until 30 s after it is sealed: what verifiers list every 2 s, in case their watch is deaf. Set by
  * the API server on creation (from Kubernetes 1.36 on), else by the operator; only the operator takes it away.
  */
 export const PENDING_LABEL = `${GROUP}/pending` as const;

@@ -355,7 +355,7 @@ describe.concurrent('whatever the operator is at', () => {
     expect(await breachesOf(stage)).toEqual([]);
   });
 
-  it('an order is found for a minute, then let go, then deleted, save one that blocks', async () => {
+  it('an order is found for a while, then let go, then deleted, save one that blocks', async () => {
     const stage = await ownStage({ 'revocation-retention': '1m' });
     await stage.issue('agent');
     await stage.untilSettled('agent', 1);
