@@ -1,5 +1,11 @@
 /** Orders revocations at a steady rate, and asks every verifier about the value in question until it is refused. */
 import { setTimeout as wait } from 'node:timers/promises';
+import { KubeConfig } from '@kubernetes/client-node';
+import { pino } from 'pino';
+import { ApiServerClient } from '../../../../src/kube/client.ts';
+import { ClusterConnection } from '../../../../src/kube/connection.ts';
+import { Reflector } from '../../../../src/kube/reflector.ts';
+import { SECRETS, type Secret } from '../../../../src/reconcile/apitoken/secret.ts';
 import { ApiServer, expectOk } from '../../../crds/api-server.ts';
 import { tokenRevocation } from '../../harness/manifests.ts';
 import { type Address, Asker } from '../asker.ts';
@@ -31,29 +37,58 @@ export interface RevokerSeen {
   seconds: number;
 }
 
-/** Mostly. To ask more often would load the API server that has to replace it. Milliseconds. */
-const REPLACED_WITHIN = 2000;
+/** What the Secrets of a namespace hold, by a watch: to ask for each would load the API server that has to replace them. */
+class Values {
+  readonly #client: ApiServerClient;
+  readonly #secrets: Reflector<Secret>;
+  readonly #namespace: string;
+  readonly #revoked = new Map<string, string>();
+  readonly #awaited = new Map<string, (value: string) => void>();
+
+  constructor(connection: ClusterConnection, namespace: string) {
+    this.#namespace = namespace;
+    this.#client = new ApiServerClient({ connection });
+    this.#secrets = new Reflector({ client: this.#client, type: SECRETS, namespace, log: pino({ level: 'silent' }) })
+      .onChange((_, { metadata: { name } }) => {
+        const value = this.#read(name);
+        if (value === undefined) return;
+        this.#awaited.get(name)?.(value);
+        this.#awaited.delete(name);
+      })
+      .start();
+  }
+
+  /** Of the version in the Secret; of its replacement, where there was an order before. */
+  async revoke(name: string): Promise<string> {
+    await this.#secrets.whenSynced;
+    const value = this.#read(name) ?? (await new Promise<string>((found) => this.#awaited.set(name, found)));
+    this.#revoked.set(name, value);
+    return value;
+  }
+
+  close(): Promise<void> {
+    return this.#secrets.stop();
+  }
+
+  #read(name: string): string | undefined {
+    const { data } = this.#secrets.get(`${this.#namespace}/${name}`) ?? {};
+    const value = Buffer.from(data?.token ?? '', 'base64').toString();
+    return value === '' || value === this.#revoked.get(name) ? undefined : value;
+  }
+}
 
 await carryOut<RevokerJob, RevokerSeen>(async (job) => {
   const { namespace, tokens, revocations, perSecond } = job;
   const server = await ApiServer.open(job.kubeconfig);
+  const config = new KubeConfig();
+  config.loadFromFile(job.kubeconfig);
+  const connection = await ClusterConnection.open(config, 'test');
+  const values = new Values(connection, namespace);
   const askers = job.verifiers.map((address) => new Asker(address));
   const orders = `/apis/tokenwright.dev/v1alpha1/namespaces/${namespace}/tokenrevocations`;
-  const revoked = new Map<string, string>();
-
-  /** The replacement, when there was an order before. */
-  const freshValueOf = async (token: string) => {
-    for (;;) {
-      const { body } = await server.get(`/api/v1/namespaces/${namespace}/secrets/${token}`);
-      const value = Buffer.from((body.data as Record<string, string> | undefined)?.token ?? '', 'base64').toString();
-      if (value !== '' && value !== revoked.get(token)) return value;
-      await wait(REPLACED_WITHIN);
-    }
-  };
 
   const revoke = async (order: string, token: string): Promise<Observed> => {
-    const value = await freshValueOf(token);
-    revoked.set(token, value);
+    const value = await values.revoke(token);
     const before = await Promise.all(askers.map(async (asker) => (await asker.ask(value)).status));
     expectOk(await server.create(orders, tokenRevocation(order, { match: { name: token } })));
     const orderedAt = Date.now();
@@ -75,6 +110,8 @@ await carryOut<RevokerJob, RevokerSeen>(async (job) => {
   const observed = await Promise.all(revoking);
   const times = observed.map(({ orderedAt }) => orderedAt);
   await Promise.all(askers.map((asker) => asker.close()));
+  await values.close();
+  await connection.close();
   await server.close();
   return { observed, seconds: (Math.max(...times) - Math.min(...times)) / 1000 };
 });
