@@ -192,7 +192,13 @@ export interface KubeClient {
     object: T,
     options: { fieldManager: string; force?: boolean; subresource?: 'status' },
   ): Promise<T>;
-  mergePatch<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, patch: object): Promise<T>;
+  /** JSON Merge Patch (RFC 7396). Preconditions are what `patch.metadata` says of uid and resourceVersion. */
+  mergePatch<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    patch: object,
+    options?: { subresource?: 'status' },
+  ): Promise<T>;
   delete(type: ResourceType, key: ObjectKey, preconditions?: Preconditions): Promise<void>;
 }
 

@@ -122,13 +122,19 @@ export class ApiServerClient implements KubeClient, ListWatch {
     });
   }
 
-  mergePatch<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, patch: object): Promise<T> {
+  mergePatch<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    patch: object,
+    { subresource }: { subresource?: 'status' } = {},
+  ): Promise<T> {
     const contentType = 'application/merge-patch+json';
     return this.#object({
       verb: 'patch',
       method: 'PATCH',
       type,
       key,
+      ...(subresource && { subresource }),
       query: { fieldManager },
       body: patch,
       contentType,

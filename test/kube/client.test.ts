@@ -115,6 +115,13 @@ describe('each verb', () => {
       { spec: { size: null } },
     ],
     [
+      'mergePatch of status',
+      () => client.mergePatch(widgets, key, { status: { size: 3 } }, { subresource: 'status' }),
+      'PATCH',
+      '/apis/example.dev/v1/namespaces/team/widgets/x/status?fieldManager=tokenwright',
+      { status: { size: 3 } },
+    ],
+    [
       'delete',
       () => client.delete(widgets, key, { uid: 'u', resourceVersion: '5' }),
       'DELETE',

@@ -18,8 +18,8 @@ import { isGoverned, type Namespaces, type ProofDeps, proveSealed } from './proo
 import { keyOf } from './target.ts';
 
 export interface RevocationDeps extends ProofDeps {
-  client: Pick<KubeClient, 'list' | 'replaceStatus' | 'mergePatch' | 'delete'>;
-  /** From the watch. Every write has the resourceVersion seen here as its precondition, so a stale one costs a retry. */
+  client: Pick<KubeClient, 'list' | 'mergePatch' | 'delete'>;
+  /** From the watch. Every write but the seal has the resourceVersion seen here as its precondition, so a stale one costs a retry. */
   revocations: { get(key: string): Revocation | undefined; observe(revocation: Revocation): void };
   book: Pick<OrderBook, 'progress'>;
   /** From the watch. */
@@ -138,6 +138,7 @@ async function report(deps: RevocationDeps, revocation: Revocation, seen: Revoca
   await writeStatus(deps, revocation, { matched, sealed: false }, conditionsOf(matched, false, seen.lasts), now);
 }
 
+/** Only what is ours: verifiers write their receipts at the same time. That it is sealed stays true whoever wrote since. */
 async function writeStatus(
   deps: RevocationDeps,
   revocation: Revocation,
@@ -145,24 +146,17 @@ async function writeStatus(
   conditions: ReturnType<typeof conditionsOf>,
   now: number,
 ): Promise<void> {
-  const { name, namespace, uid, resourceVersion, generation, creationTimestamp } = revocation.metadata;
-  const status: TokenRevocationStatus = {
-    ...revocation.status,
+  const { uid, resourceVersion, generation } = revocation.metadata;
+  const status: Partial<TokenRevocationStatus> = {
     ...said,
     observedGeneration: generation,
     conditions: stamped(conditions, revocation.status?.conditions, generation, now),
   };
-  if (isDeepStrictEqual(status, revocation.status)) return;
-  const metadata = {
-    name,
-    ...(namespace !== undefined && { namespace }),
-    uid,
-    resourceVersion,
-    generation,
-    creationTimestamp,
-  };
+  if (isDeepStrictEqual({ ...revocation.status, ...status }, revocation.status)) return;
+  const metadata = said.sealed ? { uid } : { uid, resourceVersion };
+  const options = { subresource: 'status' } as const;
   deps.revocations.observe(
-    await deps.client.replaceStatus(typeOf(revocation), { ...revocation, metadata, status } as Revocation),
+    await deps.client.mergePatch(typeOf(revocation), revocation.metadata, { metadata, status }, options),
   );
 }
 
