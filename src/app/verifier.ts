@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CLUSTER_TOKEN_REVOCATIONS, type RevocationReceipt, TOKEN_REVOCATIONS } from '../api/token-revocation.ts';
 import { openVerdictLog } from '../audit/registry.ts';
 import type { Revocation } from '../domain/revocation.ts';
+import { fired } from '../engine/pause.ts';
 import { ApiServerClient } from '../kube/client.ts';
 import { ClusterConnection } from '../kube/connection.ts';
 import { loadKubeConfig } from '../kube/kubeconfig.ts';
@@ -222,9 +223,4 @@ async function writeReceipt(
 async function grpcServer(options: GrpcServerOptions) {
   const { VerifierGrpcServer } = await import('../verifier/grpc-server.ts');
   return new VerifierGrpcServer(options);
-}
-
-function fired(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
