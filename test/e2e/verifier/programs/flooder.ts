@@ -1,4 +1,5 @@
 /** Sends junk over connections of its own: so many calls a second, and no more under way than it has connections. */
+import { constants, setPriority } from 'node:os';
 import type { TokenID } from '../../../../src/domain/value.ts';
 import { type Address, Asker } from '../asker.ts';
 import { JUNK, type Junk } from '../flood.ts';
@@ -18,6 +19,9 @@ export interface FlooderSeen {
   /** What was sent and how it was answered: how often. */
   answers: Record<string, number>;
 }
+
+// a stranger has a machine of its own, and takes none of the verifier's
+setPriority(constants.priority.PRIORITY_LOW);
 
 await carryOut<FlooderJob, FlooderSeen>(async ({ verifier, calls, perSecond, underWay, knownIDs }) => {
   const asker = new Asker(verifier, underWay);
