@@ -143,12 +143,12 @@ export class VerifierWatches {
     return least;
   }
 
-  /** What is pending, by quorum: a watch that says nothing proves nothing. */
+  /** What is pending now: a watch that says nothing proves nothing. */
   async listPending(signal: AbortSignal): Promise<void> {
     const labelSelector = `${PENDING_LABEL}=true`;
     const lists = await Promise.all(
       [TOKEN_REVOCATIONS, CLUSTER_TOKEN_REVOCATIONS].map((type) =>
-        this.#options.client.list(type as ResourceType<Revocation>, { labelSelector, signal }),
+        this.#options.client.listFromCache(type as ResourceType<Revocation>, { labelSelector, signal }),
       ),
     );
     for (const revocation of lists.flat()) this.orders.put(revocation);

@@ -151,13 +151,32 @@ export class ApiServerClient implements KubeClient, ListWatch {
     options: ReadOptions = {},
     next?: string,
   ): Promise<Page<T>> {
-    const { namespace, labelSelector, fieldSelector, metadataOnly, signal } = options;
+    return this.#listOnce(type, options, { limit: String(pageSize), continue: next });
+  }
+
+  /**
+   * All that there are now, from the watch cache of the API server and nowhere else: rejects (Timeout) where that lags by 3 s. `list` is
+   * then answered from etcd, by way of every object of the kind; with 100,000 that is 10 s of CPU, by which the cache lags the more.
+   */
+  async listFromCache<T extends KubeObject>(type: ResourceType<T>, options: ReadOptions): Promise<T[]> {
+    const { labelSelector: _, fieldSelector: __, ...anyOne } = options;
+    // it tells which revision is the newest
+    const { resourceVersion } = await this.#listOnce(type, { ...anyOne, metadataOnly: true }, { limit: '1' });
+    // no limit: the pages after the first come from etcd
+    return (await this.#listOnce(type, options, { resourceVersion, resourceVersionMatch: 'NotOlderThan' })).items;
+  }
+
+  async #listOnce<T extends KubeObject>(
+    type: ResourceType<T>,
+    { namespace, labelSelector, fieldSelector, metadataOnly, signal }: ReadOptions,
+    query: Call['query'],
+  ): Promise<Page<T>> {
     const call: Call = {
       verb: 'list',
       method: 'GET',
       type,
       namespace,
-      query: { limit: String(pageSize), labelSelector, fieldSelector, continue: next },
+      query: { ...query, labelSelector, fieldSelector },
       accept: accept(metadataOnly, 'PartialObjectMetadataList'),
       deadlineMs: pageDeadlineMs,
       maxBytes: pageLimit,

@@ -51,6 +51,10 @@ export class LateCluster implements ListWatch {
     throw new KubeError({ reason: 'NotFound', status: 404, transient: false, message: 'not found' });
   }
 
+  listFromCache<T extends KubeObject>(type: ResourceType<T>, options: ListOptions): Promise<T[]> {
+    return this.list(type, options);
+  }
+
   async list<T extends KubeObject>({ plural }: ResourceType<T>, options: ListOptions = {}): Promise<T[]> {
     const [label, value] = options.labelSelector?.split('=') ?? [];
     const [, tokenID] = options.fieldSelector?.split('=') ?? [];

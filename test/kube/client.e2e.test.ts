@@ -83,6 +83,20 @@ async function refused(call: Promise<unknown>): Promise<KubeError> {
   return error;
 }
 
+describe('a list from the watch cache', () => {
+  it('has what was written just before', async () => {
+    const labels = { 'test.tokenwright.dev/list': 'from-cache' };
+    for (let count = 1; count <= 20; count += 1) {
+      await client.create(configMaps, { metadata: { ...freshKey(), labels } });
+      const found = await client.listFromCache(configMaps, {
+        namespace,
+        labelSelector: 'test.tokenwright.dev/list=from-cache',
+      });
+      expect(found.length).toBe(count);
+    }
+  });
+});
+
 describe('writes', () => {
   it('carry their preconditions, and tell a conflict from an object that is there already', async () => {
     const key = freshKey();

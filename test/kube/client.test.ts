@@ -211,6 +211,20 @@ describe('a list', () => {
     expect(await refused(client.list(widgets))).toMatchObject({ reason: 'Gone' });
   });
 
+  it('may be from the watch cache: as new as any one object is said to be, and at one go', async () => {
+    server.answer = ({ query }, response) => {
+      const resourceVersion = query.has('limit') ? '17' : '19';
+      response.end(JSON.stringify({ metadata: { resourceVersion, continue: 'more' }, items: [object] }));
+      return true;
+    };
+    const found = await client.listFromCache(widgets, { namespace: 'team', labelSelector: 'a=b' });
+    expect(server.seen.map(({ query }) => `${query}`)).toEqual([
+      'limit=1',
+      'resourceVersion=17&resourceVersionMatch=NotOlderThan&labelSelector=a%3Db',
+    ]);
+    expect(found).toMatchObject([{ kind: 'Widget', metadata: object.metadata }]);
+  });
+
   it('may be of metadata only', async () => {
     server.put('a');
     await client.list(widgets, { metadataOnly: true });
