@@ -144,6 +144,20 @@ function results(rates: Rates, rssMB: number): Result[] {
       against: 'without a record of each allowed call',
     },
     {
+      name: 'verifier.unaudited',
+      value: rateOf('unaudited'),
+      unit: 'requests/s',
+      ratio: median(ratios('unaudited', 'bare')),
+      against: 'bare node:http',
+    },
+    {
+      name: 'verifier.ungoverned',
+      value: rateOf('ungoverned'),
+      unit: 'requests/s',
+      ratio: median(ratios('ungoverned', 'bare')),
+      against: 'bare node:http',
+    },
+    {
       name: 'verifier.policies',
       value: rateOf('audited'),
       unit: 'requests/s',
