@@ -37,7 +37,7 @@ export const LONGEST_GAP = 20;
 /** So it stays to be found for this long after it is sealed, in seconds: for such a gap, and a list that is slow. */
 export const FOUND_FOR = 30;
 /** Most are sealed sooner, and need no report before. */
-const REPORT_AFTER = 2;
+const REPORT_AFTER = 5;
 
 export function nextStep(seen: RevocationSeen, now: number, retention: number): RevocationStep {
   const { deleting, createdTime, held, labelled, sealedTime, lasts, left } = seen;

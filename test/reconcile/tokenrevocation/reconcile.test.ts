@@ -120,8 +120,8 @@ describe('a revocation', () => {
   it('tells how many match where that takes long, once', async () => {
     held = revocation('support/leak', HELD);
     progress = { matched: 7, left: 3 };
-    expect(await step()).toEqual({ requeueAt: CREATED + 2000 });
-    now += 2000;
+    expect(await step()).toEqual({ requeueAt: CREATED + 5000 });
+    now += 5000;
     expect(await step()).toEqual({});
     await step();
     expect(calls).toEqual(['status false 7 Sealing,Sealing']);
@@ -142,7 +142,7 @@ describe('a revocation', () => {
   it('is sealed whoever wrote since, and says that it is not only of what it has read', async () => {
     held = revocation('support/leak', HELD);
     progress = { matched: 7, left: 3 };
-    now += 2000;
+    now += 5000;
     await step();
     progress = { matched: 7, left: 0 };
     await step();
