@@ -5,8 +5,7 @@ const NONE: readonly IndexedToken[] = Object.freeze([]);
 
 export class TokenIndex {
   readonly #byID = new Map<string, IndexedToken | readonly IndexedToken[]>();
-  /** By namespace, then by UID. */
-  readonly #byNamespace = new Map<string, Map<string, IndexedToken>>();
+  readonly #byNamespace = new Map<string, Set<IndexedToken>>();
   #size = 0;
 
   get size(): number {
@@ -20,11 +19,11 @@ export class TokenIndex {
   }
 
   inNamespace(namespace: string): Iterable<IndexedToken> {
-    return this.#byNamespace.get(namespace)?.values() ?? NONE;
+    return this.#byNamespace.get(namespace) ?? NONE;
   }
 
   *all(): Generator<IndexedToken> {
-    for (const tokens of this.#byNamespace.values()) yield* tokens.values();
+    for (const tokens of this.#byNamespace.values()) yield* tokens;
   }
 
   /** Takes a newer state of an ApiToken. */
@@ -35,17 +34,22 @@ export class TokenIndex {
     if (held === undefined) this.#size += 1;
     else token.follow(held);
     this.#set(token.tokenID, [...others.filter((one) => one !== held), token]);
-    const neighbours = this.#byNamespace.get(token.namespace) ?? new Map<string, IndexedToken>();
-    this.#byNamespace.set(token.namespace, neighbours.set(token.uid, token));
+    const neighbours = this.#byNamespace.get(token.namespace) ?? new Set();
+    if (held) neighbours.delete(held);
+    this.#byNamespace.set(token.namespace, neighbours.add(token));
   }
 
   remove(token: IndexedToken): void {
     const others = this.find(token.tokenID);
-    const left = others.filter(({ uid }) => uid !== token.uid);
-    this.#size -= others.length - left.length;
-    this.#set(token.tokenID, left);
+    const held = others.find(({ uid }) => uid === token.uid);
+    if (held === undefined) return;
+    this.#size -= 1;
+    this.#set(
+      token.tokenID,
+      others.filter((one) => one !== held),
+    );
     const neighbours = this.#byNamespace.get(token.namespace);
-    neighbours?.delete(token.uid);
+    neighbours?.delete(held);
     if (neighbours?.size === 0) this.#byNamespace.delete(token.namespace);
   }
 
