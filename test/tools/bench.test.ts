@@ -45,6 +45,8 @@ it('measures the verifier over HTTP and gRPC, with and without audit', async () 
     'verifier.cpu',
     'verifier.audit',
     'verifier.policies',
+    'verifier.unaudited',
+    'verifier.ungoverned',
     'verifier.grpc',
     'verifier.grpc.cpu',
   ])
