@@ -56,6 +56,8 @@ const pageSize = 500;
 const pageDeadlineMs = 60_000;
 const pageLimit = 128 * 1024 * 1024;
 const listAttempts = 3;
+/** Every cluster has it, and hardly an object in it: to list one of 100,000 takes the API server as long as to go through all. */
+const QUIET_NAMESPACE = 'kube-public';
 
 /** A client for any kind, over pooled connections. What is sent again, and when, is Sender's. */
 export class ApiServerClient implements KubeClient, ListWatch {
@@ -159,9 +161,10 @@ export class ApiServerClient implements KubeClient, ListWatch {
    * then answered from etcd, by way of every object of the kind; with 100,000 that is 10 s of CPU, by which the cache lags the more.
    */
   async listFromCache<T extends KubeObject>(type: ResourceType<T>, options: ReadOptions): Promise<T[]> {
-    const { labelSelector: _, fieldSelector: __, ...anyOne } = options;
-    // it tells which revision is the newest
-    const { resourceVersion } = await this.#listOnce(type, { ...anyOne, metadataOnly: true }, { limit: '1' });
+    const { signal, namespace = type.namespaced ? QUIET_NAMESPACE : undefined } = options;
+    const probe = { ...(namespace !== undefined && { namespace }), metadataOnly: true, signal };
+    // whatever it lists, it tells which revision is the newest
+    const { resourceVersion } = await this.#listOnce(type, probe, { limit: '1' });
     // no limit: the pages after the first come from etcd
     return (await this.#listOnce(type, options, { resourceVersion, resourceVersionMatch: 'NotOlderThan' })).items;
   }

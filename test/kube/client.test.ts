@@ -217,10 +217,11 @@ describe('a list', () => {
       response.end(JSON.stringify({ metadata: { resourceVersion, continue: 'more' }, items: [object] }));
       return true;
     };
-    const found = await client.listFromCache(widgets, { namespace: 'team', labelSelector: 'a=b' });
-    expect(server.seen.map(({ query }) => `${query}`)).toEqual([
-      'limit=1',
-      'resourceVersion=17&resourceVersionMatch=NotOlderThan&labelSelector=a%3Db',
+    const found = await client.listFromCache(widgets, { labelSelector: 'a=b' });
+    const collection = '/apis/example.dev/v1/widgets';
+    expect(server.seen.map(({ path, query }) => `${path}?${query}`)).toEqual([
+      '/apis/example.dev/v1/namespaces/kube-public/widgets?limit=1',
+      `${collection}?resourceVersion=17&resourceVersionMatch=NotOlderThan&labelSelector=a%3Db`,
     ]);
     expect(found).toMatchObject([{ kind: 'Widget', metadata: object.metadata }]);
   });
