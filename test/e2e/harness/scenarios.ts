@@ -115,7 +115,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'sealing',
-    calls: ['update tokenrevocations/status order'],
+    calls: ['patch tokenrevocations/status order'],
     counts: (call) => isProtocolWrite(call) && call.resource === 'tokenrevocations/status',
     prepare: (stage) => issued(stage, SHORT_OVERLAP),
     begin: (stage) => stage.revoke('order', { match: { name: 'agent' } }),
