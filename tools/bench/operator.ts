@@ -1,7 +1,7 @@
 /** The operator as a process of its own, and what can be read of it from outside. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 
 export const OPERATOR_NAMESPACE = 'tokenwright-system';
@@ -107,8 +107,11 @@ export class Operator {
   }
 }
 
-/** CPU that a process has used so far; a tick is 10 ms on Linux. */
+/** CPU that the threads of a process have used so far, to the nanosecond: a tick of /proc/<pid>/stat is 10 ms on Linux. */
 export function cpuSecondsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  const threads = `/proc/${pid}/task`;
+  const nanoseconds = readdirSync(threads).map((id) =>
+    Number(readFileSync(`${threads}/${id}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return nanoseconds.reduce((sum, used) => sum + used, 0) / 1e9;
 }
