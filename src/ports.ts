@@ -192,7 +192,10 @@ export interface KubeClient {
     object: T,
     options: { fieldManager: string; force?: boolean; subresource?: 'status' },
   ): Promise<T>;
-  /** JSON Merge Patch (RFC 7396). Preconditions are what `patch.metadata` says of uid and resourceVersion. */
+  /**
+   * JSON Merge Patch (RFC 7396). Preconditions are what `patch.metadata` says of uid and resourceVersion; of a custom resource's status, only
+   * the resourceVersion: the API server puts the uid that is there in place of the one that was sent.
+   */
   mergePatch<T extends KubeObject>(
     type: ResourceType<T>,
     key: ObjectKey,

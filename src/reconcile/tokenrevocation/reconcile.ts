@@ -18,8 +18,8 @@ import { isGoverned, type Namespaces, type ProofDeps, proveSealed } from './proo
 import { keyOf } from './target.ts';
 
 export interface RevocationDeps extends ProofDeps {
-  client: Pick<KubeClient, 'list' | 'mergePatch' | 'delete'>;
-  /** From the watch. Every write but the seal has the resourceVersion seen here as its precondition, so a stale one costs a retry. */
+  client: Pick<KubeClient, 'get' | 'list' | 'mergePatch' | 'delete'>;
+  /** From the watch. Every write has the resourceVersion seen here as its precondition, so a stale one costs a retry. */
   revocations: { get(key: string): Revocation | undefined; observe(revocation: Revocation): void };
   book: Pick<OrderBook, 'progress'>;
   /** From the watch. */
@@ -64,7 +64,7 @@ async function step(deps: RevocationDeps, revocation: Revocation): Promise<{ req
       await mark(deps, revocation, true);
       return again;
     case 'seal':
-      return (await seal(deps, revocation, seen, now)) ? again : { requeueAt: deps.clock.now() + PROVE_AGAIN };
+      return (await seal(deps, revocation, seen)) ? again : { requeueAt: deps.clock.now() + PROVE_AGAIN };
     case 'release':
       await mark(deps, revocation, false);
       return again;
@@ -110,17 +110,32 @@ async function mark(deps: RevocationDeps, revocation: Revocation, pending: boole
 }
 
 /** Whether it is sealed now: the watch may know less than the API server, so the API server is asked. */
-async function seal(deps: RevocationDeps, revocation: Revocation, seen: RevocationSeen, now: number): Promise<boolean> {
+async function seal(deps: RevocationDeps, revocation: Revocation, seen: RevocationSeen): Promise<boolean> {
   const { uid } = revocation.metadata;
   const proof = await proveSealed(deps, revocation);
   for (const key of proof?.left ?? []) deps.hurry(key, uid);
   if (!proof || proof.left.length > 0) return false;
   const { matched } = proof;
   const expected = await expectedVerifiers(deps);
+  // to be found for a while from now on: a proof may take its time
+  const now = Math.floor(deps.clock.now() / 1000);
   const said = { matched, sealed: true, sealedTime: rfc3339(now), ...(expected && { expectedVerifiers: expected }) };
-  await writeStatus(deps, revocation, said, conditionsOf(matched, true, seen.lasts), now);
+  const write = (one: Revocation) => writeStatus(deps, one, said, conditionsOf(matched, true, seen.lasts), now);
+  try {
+    await write(revocation);
+  } catch (error) {
+    if (!(error instanceof KubeError && error.reason === 'Conflict')) throw error;
+    await write(await readAgain(deps, revocation, error));
+  }
   deps.log.info({ revocation: keyOf(revocation), uid, matched }, 'revocation sealed');
   return true;
+}
+
+/** Verifiers write their receipts at the same time. What was proved of this order holds whoever wrote since, and of no namesake. */
+async function readAgain(deps: RevocationDeps, revocation: Revocation, conflict: KubeError): Promise<Revocation> {
+  const found = await deps.client.get(typeOf(revocation), revocation.metadata);
+  if (found.metadata.uid !== revocation.metadata.uid || found.status?.sealed === true) throw conflict;
+  return found;
 }
 
 /** Undefined where that cannot be told: an order is sealed all the same. */
@@ -138,7 +153,7 @@ async function report(deps: RevocationDeps, revocation: Revocation, seen: Revoca
   await writeStatus(deps, revocation, { matched, sealed: false }, conditionsOf(matched, false, seen.lasts), now);
 }
 
-/** Only what is ours: verifiers write their receipts at the same time. That it is sealed stays true whoever wrote since. */
+/** Only what is ours: receipts are the verifiers'. */
 async function writeStatus(
   deps: RevocationDeps,
   revocation: Revocation,
@@ -147,13 +162,14 @@ async function writeStatus(
   now: number,
 ): Promise<void> {
   const { uid, resourceVersion, generation } = revocation.metadata;
+  // of status, the API server takes no uid for a precondition
+  const metadata = { uid, resourceVersion };
   const status: Partial<TokenRevocationStatus> = {
     ...said,
     observedGeneration: generation,
     conditions: stamped(conditions, revocation.status?.conditions, generation, now),
   };
   if (isDeepStrictEqual({ ...revocation.status, ...status }, revocation.status)) return;
-  const metadata = said.sealed ? { uid } : { uid, resourceVersion };
   const options = { subresource: 'status' } as const;
   deps.revocations.observe(
     await deps.client.mergePatch(typeOf(revocation), revocation.metadata, { metadata, status }, options),

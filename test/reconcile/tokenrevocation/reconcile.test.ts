@@ -16,8 +16,8 @@ let tokens: ApiToken[];
 let progress: { matched: number; left: number };
 let calls: string[];
 let hurried: string[];
-/** Of writes of status. */
-let preconditions: object[];
+/** What the API server has, where the watch is late. */
+let there: Revocation | undefined;
 let deps: RevocationDeps;
 
 beforeEach(() => {
@@ -27,9 +27,10 @@ beforeEach(() => {
   progress = { matched: 0, left: 0 };
   calls = [];
   hurried = [];
-  preconditions = [];
+  there = undefined;
   deps = {
     client: {
+      get: async () => (there ?? held) as never,
       list: async () => [],
       mergePatch: async (_type, _key, patch, { subresource } = {}) => {
         if (subresource) return patchStatus(patch as Pick<Revocation, 'metadata' | 'status'>) as never;
@@ -64,9 +65,12 @@ beforeEach(() => {
 
 /** As the API server does, with its reply. */
 function patchStatus({ metadata, status }: Pick<Revocation, 'metadata' | 'status'>) {
+  const stored = there ?? held;
+  // the uid is no precondition where a custom resource's status is written
+  if (metadata.resourceVersion !== stored?.metadata.resourceVersion)
+    throw new KubeError({ reason: 'Conflict', status: 409, transient: false, message: 'older' });
   calls.push(`status ${status?.sealed} ${status?.matched} ${status?.conditions?.map((c) => c.reason).join()}`);
-  preconditions.push(metadata);
-  return { ...held, status: { ...held?.status, ...status } };
+  return { ...stored, status: { ...stored?.status, ...status } };
 }
 
 const step = () => reconcileRevocation(deps, 'support/leak');
@@ -139,14 +143,41 @@ describe('a revocation', () => {
     expect(held?.metadata.finalizers).toEqual(['example.com/x']);
   });
 
-  it('is sealed whoever wrote since, and says that it is not only of what it has read', async () => {
+  describe('whose watch is late when it is sealed', () => {
+    const later = (change: Change) =>
+      revocation('support/leak', {
+        ...change,
+        metadata: { ...HELD.metadata, resourceVersion: '2', ...change.metadata },
+      });
+    const receipts = [{ verifier: 'v', environment: 'e', afterMilliseconds: 1, time: '2026-11-23T12:00:00Z' }];
+    beforeEach(() => {
+      held = revocation('support/leak', HELD);
+    });
+
+    it('is sealed all the same, and keeps what others wrote', async () => {
+      there = later({ status: { receipts } });
+      expect(await step()).toEqual({ requeueAt: now });
+      expect(held?.status).toMatchObject({ sealed: true, receipts });
+    });
+
+    it.each<[sentence: string, there: () => Revocation]>([
+      ['was made anew', () => later({ metadata: { uid: 'another' } })],
+      ['was sealed by another operator', () => later({ status: { sealed: true, matched: 9 } })],
+    ])('is left alone where it %s', async (_, found) => {
+      there = found();
+      expect(await step()).toEqual({ requeueAt: now + 50 });
+      expect(calls).toEqual([]);
+    });
+  });
+
+  it('is sealed as of the end of its proof, from which on it is to be found', async () => {
     held = revocation('support/leak', HELD);
-    progress = { matched: 7, left: 3 };
-    now += 5000;
+    deps.verifiers = async () => {
+      now += 20_000;
+      return [];
+    };
     await step();
-    progress = { matched: 7, left: 0 };
-    await step();
-    expect(preconditions).toEqual([{ uid: UID, resourceVersion: '1' }, { uid: UID }]);
+    expect(held?.status?.sealedTime).toBe('2026-11-23T12:00:20Z');
   });
 
   it('is left alone where it reaches what others govern', async () => {
