@@ -76,6 +76,7 @@ export class VerifierWatches {
       type: API_TOKENS as unknown as ResourceType<IndexedToken>,
       // the reflector receives ApiTokens, and holds and hands out what is made of them
       transform: (received) => new IndexedToken(received as unknown as ApiToken, seals, share),
+      onList: (state) => (state === 'begun' ? this.orders.indexing() : this.orders.indexed()),
     }).onChange((change, token) => {
       if (change === 'deleted') this.#gone(token);
       else this.#put(token);
@@ -117,11 +118,6 @@ export class VerifierWatches {
 
   start(): void {
     for (const reflector of this.#all) reflector.start();
-    this.#tokens.whenSynced.then(
-      () => this.orders.indexed(),
-      // stopped before
-      () => {},
-    );
   }
 
   async whenSynced(): Promise<void> {

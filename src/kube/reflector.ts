@@ -27,6 +27,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly metadataOnly?: boolean;
   /** Trims an object on receipt. Must keep name, namespace, uid and resourceVersion. managedFields are gone already. */
   readonly transform?: (object: T) => T;
+  /** A list has begun; or is whole, and told. One that fails is begun again. */
+  readonly onList?: (state: 'begun' | 'whole') => void;
   /** List anew this often, to find what a watch never told. Not unless given. */
   readonly relistMs?: number;
   readonly random?: () => number;
@@ -142,8 +144,9 @@ export class Reflector<T extends KubeObject> implements Store<T> {
   }
 
   async #list(): Promise<void> {
-    const { client, type } = this.#options;
+    const { client, type, onList } = this.#options;
     const scope = this.#scope();
+    onList?.('begun');
     let page = await client.listPage(type, scope);
     const relist = this.#cache.relist(page.resourceVersion);
     scope.signal.throwIfAborted();
@@ -154,6 +157,7 @@ export class Reflector<T extends KubeObject> implements Store<T> {
       relist.page(page.items);
     }
     relist.finish();
+    onList?.('whole');
     this.#listedAt = performance.now();
     this.#doubts = 0;
     this.#firstSync.resolve();

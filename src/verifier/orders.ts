@@ -1,8 +1,8 @@
 /**
  * The revocations that are not sealed yet, and whom they reach. An order is in force from when it is seen until the status of each ApiToken
  * that it reached says that it was carried out: so it does not matter whether the order's watch or the ApiTokens' is the slower one. One that
- * is first seen when it is sealed counts while its label says that somebody may have missed it. While the ApiTokens are still being listed, no
- * order is done with: a page may show one as it was before.
+ * is first seen when it is sealed counts while its label says that somebody may have missed it. While the ApiTokens are being listed, no order is
+ * done with: a page may show one as it was before.
  *
  * Who is reached is found out when an order or an ApiToken changes, so that a verdict costs one look-up whatever orders there are.
  */
@@ -50,8 +50,8 @@ export class Orders {
   readonly #hits = new Map<string, Set<Standing>>();
   /** By UID, oldest first: sealed or gone, for good. */
   readonly #done = new Set<string>();
-  /** Sealed or gone before the index was whole; undefined once it is. */
-  #early: Set<Standing> | undefined = new Set();
+  /** Sealed or gone while the ApiTokens are being listed; undefined while they are not. */
+  #early: Set<Standing> | undefined;
 
   constructor(options: OrdersOptions) {
     this.#options = options;
@@ -90,7 +90,12 @@ export class Orders {
     else this.#forget(uid);
   }
 
-  /** To be told once, when the index holds every ApiToken. */
+  /** To be told before the ApiTokens are listed, and again when such a list was broken off. */
+  indexing(): void {
+    this.#early ??= new Set();
+  }
+
+  /** To be told when the index holds every ApiToken of such a list. */
   indexed(): void {
     const early = this.#early ?? [];
     this.#early = undefined;

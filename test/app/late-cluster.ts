@@ -13,6 +13,7 @@ export class LateCluster implements ListWatch {
   readonly gates = new Map<string, Promise<void>>();
   readonly #objects = new Map<string, Map<string, KubeObject>>();
   readonly #watches = new Map<string, (event: Told) => void>();
+  readonly #expiries = new Map<string, () => void>();
   readonly #untold = new Map<string, Told[]>();
   #version = 100;
 
@@ -43,6 +44,11 @@ export class LateCluster implements ListWatch {
   catchUp(plural: string): void {
     this.late.delete(plural);
     for (const event of this.#untold.get(plural)?.splice(0) ?? []) this.#watches.get(plural)?.(event);
+  }
+
+  /** Ends the watch of this kind with 410 Gone. */
+  expire(plural: string): void {
+    this.#expiries.get(plural)?.();
   }
 
   async get<T extends KubeObject>({ plural }: ResourceType<T>, key: ObjectKey): Promise<T> {
@@ -79,7 +85,11 @@ export class LateCluster implements ListWatch {
     onEvent: (event: WatchEvent<T>) => void,
   ) {
     this.#watches.set(type.plural, onEvent as (event: Told) => void);
-    return new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve()));
+    return new Promise<void>((resolve, reject) => {
+      signal?.addEventListener('abort', () => resolve());
+      const gone = new KubeError({ reason: 'Gone', status: 410, transient: false, message: 'gone' });
+      this.#expiries.set(type.plural, () => reject(gone));
+    });
   }
 
   #of(plural: string): Map<string, KubeObject> {

@@ -229,6 +229,24 @@ describe('a revocation', () => {
     expect([known(), refused()]).toEqual([['uid-1 17'], true]);
   });
 
+  it('is held against the ApiTokens when they are listed anew, too', async () => {
+    await start();
+    cluster.late.add('apitokens');
+    put();
+    const listed = Promise.withResolvers<void>();
+    cluster.gates.set('apitokens', listed.promise);
+    cluster.listed.length = 0;
+    cluster.expire('apitokens');
+    await expect.poll(() => cluster.listed).toContain('apitokens');
+    order();
+    put(REPLACED);
+    order({ sealed: true });
+    const waiting = watches.orders.size;
+    listed.resolve();
+    await expect.poll(known).toEqual(['uid-1 17']);
+    expect([waiting, refused()]).toEqual([1, true]);
+  });
+
   it('of another kind reaches by the labels of namespaces as they are', async () => {
     put();
     await start();

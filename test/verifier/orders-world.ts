@@ -50,7 +50,7 @@ export class OrdersWorld {
   readonly refreshed: string[] = [];
   readonly told: string[] = [];
 
-  /** @param listed whether every ApiToken was listed before the first order */
+  /** @param listed whether no list of ApiTokens is under way */
   constructor(listed = true) {
     this.orders = new Orders({
       index: this.index,
@@ -64,7 +64,7 @@ export class OrdersWorld {
       },
       onForce: ({ metadata }) => this.told.push(metadata.uid),
     });
-    if (listed) this.orders.indexed();
+    if (!listed) this.orders.indexing();
   }
 
   /** The watch of ApiTokens shows this. */
