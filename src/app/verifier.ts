@@ -1,8 +1,6 @@
 /** Joins the parts of `tokenwright verifier`. Adapters are made here and nowhere else. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CLUSTER_TOKEN_REVOCATIONS, type RevocationReceipt, TOKEN_REVOCATIONS } from '../api/token-revocation.ts';
 import { openVerdictLog } from '../audit/registry.ts';
-import type { Revocation } from '../domain/revocation.ts';
 import { fired } from '../engine/pause.ts';
 import { ApiServerClient } from '../kube/client.ts';
 import { ClusterConnection } from '../kube/connection.ts';
@@ -10,7 +8,7 @@ import { loadKubeConfig } from '../kube/kubeconfig.ts';
 import { Reviews } from '../kube/reviews.ts';
 import { ServerClock } from '../kube/server-clock.ts';
 import { openRateLimits } from '../limits/registry.ts';
-import type { KubeClient, Logger, ResourceType } from '../ports.ts';
+import type { Logger } from '../ports.ts';
 import { TelemetryServer } from '../telemetry/server.ts';
 import { VerifierMetrics } from '../telemetry/verifier-metrics.ts';
 import { Callers } from '../verifier/callers.ts';
@@ -21,7 +19,7 @@ import type { GrpcServerOptions } from '../verifier/grpc-server.ts';
 import { LastUse } from '../verifier/last-use.ts';
 import { Lookups } from '../verifier/lookups.ts';
 import { keepProving } from '../verifier/proofs.ts';
-import { Receipts } from '../verifier/receipts.ts';
+import { Receipts, writeReceipt } from '../verifier/receipts.ts';
 import { Recorder } from '../verifier/recorder.ts';
 import { type TlsMaterial, VerifierServer } from '../verifier/server.ts';
 import { sourceReader } from '../verifier/source.ts';
@@ -70,7 +68,7 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
   const receipts = new Receipts({
     verifier: config.name,
     environment: config.environment,
-    write: (revocation, receipt) => writeReceipt(client, config.name, revocation, receipt),
+    write: (revocation, receipt) => writeReceipt(client, revocation, receipt),
     now: () => clock.now(),
     log,
   });
@@ -203,22 +201,6 @@ export async function runVerifier({ config, version, log, stop }: VerifierOption
 }
 
 /** By server-side apply, under a field manager of our own: what other verifiers wrote stays. */
-async function writeReceipt(
-  client: KubeClient,
-  verifier: string,
-  revocation: Revocation,
-  receipt: RevocationReceipt,
-): Promise<void> {
-  const { name, namespace, uid } = revocation.metadata;
-  const type = (namespace === undefined ? CLUSTER_TOKEN_REVOCATIONS : TOKEN_REVOCATIONS) as ResourceType;
-  const object = { metadata: { name, ...(namespace && { namespace }), uid }, status: { receipts: [receipt] } };
-  await client.apply(type, object, {
-    fieldManager: `tokenwright-verifier-${verifier}`,
-    force: true,
-    subresource: 'status',
-  });
-}
-
 /** Its packages take memory and a moment to load, so they are loaded only where it is wanted. */
 async function grpcServer(options: GrpcServerOptions) {
   const { VerifierGrpcServer } = await import('../verifier/grpc-server.ts');

@@ -3,9 +3,9 @@
  * read, and must not keep the API server from the revocations themselves.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RevocationReceipt } from '../api/token-revocation.ts';
+import { CLUSTER_TOKEN_REVOCATIONS, type RevocationReceipt, TOKEN_REVOCATIONS } from '../api/token-revocation.ts';
 import { orderedAt, type Revocation } from '../domain/revocation.ts';
-import type { Logger } from '../ports.ts';
+import type { KubeClient, KubeObject, Logger, ResourceType } from '../ports.ts';
 
 export interface ReceiptsOptions {
   verifier: string;
@@ -99,4 +99,23 @@ export class Receipts {
       return false;
     }
   }
+}
+
+/** Rejects where it is not written. On a namesake that was made since it does not stay: the API server compares no uid when a status is written. */
+export async function writeReceipt(
+  client: Pick<KubeClient, 'apply'>,
+  { metadata: { name, namespace, uid } }: Revocation,
+  receipt: RevocationReceipt,
+): Promise<void> {
+  const type = (namespace === undefined ? CLUSTER_TOKEN_REVOCATIONS : TOKEN_REVOCATIONS) as ResourceType;
+  const metadata = { name, ...(namespace !== undefined && { namespace }) };
+  const options = {
+    fieldManager: `tokenwright-verifier-${receipt.verifier}`,
+    force: true,
+    subresource: 'status',
+  } as const;
+  const write = (receipts: readonly RevocationReceipt[]) =>
+    client.apply(type, { metadata, status: { receipts } } as KubeObject, options);
+  const written = await write([receipt]);
+  if (written.metadata.uid !== uid) await write([]);
 }

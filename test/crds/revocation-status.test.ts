@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Revocation } from '../../src/domain/revocation.ts';
+import { writeReceipt } from '../../src/verifier/receipts.ts';
 import { type ApiServer, asShown, expectOk, sentences, VERIFIER } from './api-server.ts';
 import { cells, kubectl } from './kubectl.ts';
 import { FULL_STATUS, receipt, STATUS_CHANGES } from './revocation-status-tables.ts';
@@ -65,6 +67,25 @@ describe.each(KINDS)('the status of a %s', (kind) => {
     expect(sentences(await who().replace(`${at}/status`, { ...body, status }))).toEqual([ALONE]);
     expect(sentences(await who().apply(`${at}/status`, applied(at, { receipts: [receipt('x')] })))).toEqual([ALONE]);
     expect(await statusOf(at)).toEqual(FULL_STATUS);
+  });
+
+  it('keeps no receipt of an order that was deleted and made anew since', async () => {
+    const at = await revocations.existing(kind);
+    const { body: before } = expectOk(await admin.get(at));
+    const { name, namespace } = before.metadata as Json;
+    expectOk(await operator.mergePatch(at, { metadata: { finalizers: null } }));
+    expectOk(await admin.delete(at));
+    expectOk(await admin.create(at.slice(0, at.lastIndexOf('/')), { ...before, metadata: { name, namespace } }));
+    const verifier = asPod('verifier-0');
+    const statuses: unknown[] = [];
+    const apply = async (_: unknown, { metadata, ...rest }: Json, { fieldManager }: { fieldManager: string }) => {
+      const { body } = expectOk(await verifier.apply(`${at}/status`, { ...applied(at, {}), ...rest }, fieldManager));
+      statuses.push(body.status);
+      return body;
+    };
+    const writing = { apply } as unknown as Parameters<typeof writeReceipt>[0];
+    await writeReceipt(writing, before as unknown as Revocation, receipt('verifier-0') as never);
+    expect(statuses).toEqual([{ receipts: [receipt('verifier-0')] }, undefined]);
   });
 
   it('takes the receipt of each verifier by server-side apply, and drops none', async () => {
