@@ -33,8 +33,8 @@ export type RevocationStep =
  * A verifier whose watch is deaf finds it by its lists, one of which was asked for in every so many seconds. After a longer gap it lists
  * the ApiTokens.
  */
-export const LONGEST_GAP = 20;
-/** So it stays to be found for this long after it is sealed, in seconds: for such a gap, and a list that is slow. */
+export const LONGEST_GAP = 15;
+/** So it stays to be found for this long after it is sealed, in seconds: for such a gap, a list that is slow, and clocks that differ. */
 export const FOUND_FOR = 30;
 /** Most are sealed sooner, and need no report before. */
 const REPORT_AFTER = 5;

@@ -23,7 +23,7 @@ export interface ProofsOptions {
 const INTERVAL = 2000;
 const LEAST_INTERVAL = 250;
 /** A list that is slow proves all the same what stood when it was asked for. */
-const DEADLINE = { least: 2000, most: 6000 };
+export const DEADLINE = { least: 2000, most: 6000 };
 
 /** Until `stop` fires. */
 export async function keepProving(options: ProofsOptions, stop: AbortSignal): Promise<void> {

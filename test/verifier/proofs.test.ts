@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FOUND_FOR, LONGEST_GAP } from '../../src/domain/revocation-steps.ts';
 import { Freshness } from '../../src/verifier/freshness.ts';
-import { keepProving } from '../../src/verifier/proofs.ts';
+import { DEADLINE, keepProving } from '../../src/verifier/proofs.ts';
 import { listening } from '../audit/records.ts';
 
 let stop: AbortController;
@@ -133,9 +134,13 @@ describe('every ApiToken', () => {
   }
 
   it('is not listed after a short time without a proof', async () => {
-    await outage(18_000);
+    await outage(12_000);
     await pass(2000);
     expect([relists, freshness.age()]).toEqual([[], 0]);
+  });
+
+  it('need not be listed after a gap in which an order is still to be found, by a slow list and clocks that differ', () => {
+    expect(FOUND_FOR - LONGEST_GAP - DEADLINE.most / 1000).toBeGreaterThanOrEqual(5);
   });
 
   it('is listed after a longer one, and nothing is proved before that is done', async () => {
