@@ -11,6 +11,7 @@ import {
   type TokenRevocation,
 } from '../api/token-revocation.ts';
 import type { Revocation } from '../domain/revocation.ts';
+import { fired } from '../engine/pause.ts';
 import type { Change } from '../kube/cache.ts';
 import type { ListWatch } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
@@ -190,8 +191,7 @@ export class Watches {
 
   /** Resolves also when `stop` fires first. */
   async whenSynced(stop: AbortSignal): Promise<void> {
-    const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
-    if (!stop.aborted) await Promise.race([stopped, Promise.all(this.#all.map((reflector) => reflector.whenSynced))]);
+    await Promise.race([fired(stop), Promise.all(this.#all.map((reflector) => reflector.whenSynced))]);
   }
 
   async stop(): Promise<void> {
