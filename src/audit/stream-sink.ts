@@ -17,7 +17,7 @@ const writeAsync = promisify(write);
 /** Not blocking: a write that waits in the thread pool for a stalled reader keeps even process.exit() from ending the process. */
 const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
 
-/** A full pipe that does not block is asked again after this time: it holds 64 KiB, so a quick reader gets that much each time. */
+/** A pipe that is full, which is seen by what it leaves, is written to again after this time. It holds 64 KiB, for a quick reader to take. */
 const RETRY_MILLISECONDS = 2;
 
 /**
@@ -66,7 +66,11 @@ export class StreamSink implements AuditSink {
     const bytes = Buffer.from(this.#torn ? `\n${lines}` : lines);
     let written = 0;
     try {
-      while (written < bytes.length) written += await this.#write(bytes, written);
+      written = await this.#write(bytes, 0);
+      while (written < bytes.length) {
+        await setTimeout(RETRY_MILLISECONDS);
+        written += await this.#write(bytes, written);
+      }
       if (this.#isFile) await fdatasyncAsync(this.#fd);
     } finally {
       if (written > 0) this.#torn = bytes[written - 1] !== 0x0a;
@@ -87,7 +91,6 @@ export class StreamSink implements AuditSink {
       return (await writeAsync(this.#fd, bytes, from)).bytesWritten;
     } catch (error) {
       if (systemCode(error) !== 'EAGAIN') throw error;
-      await setTimeout(RETRY_MILLISECONDS);
       return 0;
     }
   }
