@@ -37,9 +37,12 @@ export interface VerdictRecorder {
 
 export class Verifier {
   readonly #deps: VerifierDeps;
+  /** Made once, since it is asked for on every call. */
+  readonly #isOrderedRevoked: Knowledge<IndexedToken>['isOrderedRevoked'];
 
   constructor(deps: VerifierDeps) {
     this.#deps = deps;
+    this.#isOrderedRevoked = (token, version) => deps.orders.reaches(token, version);
   }
 
   /** Answers at once where nothing has to be waited for, which is nearly always. Never throws or rejects. */
@@ -75,12 +78,12 @@ export class Verifier {
   }
 
   #judge(call: Call, value: ParsedValue, needs: Needs, audience: KnownAudience): Decision {
-    const { environment, index, orders, limitsOf, clock } = this.#deps;
+    const { environment, index, limitsOf, clock } = this.#deps;
     const known: Knowledge<IndexedToken> = {
       environment,
       audience,
       candidates: value.ok ? index.find(value.tokenID) : [],
-      isOrderedRevoked: (token, version) => orders.reaches(token, version),
+      isOrderedRevoked: this.#isOrderedRevoked,
       limitsOf,
       now: Math.floor(clock.now() / 1000),
     };
