@@ -5,9 +5,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { cluster } from '../e2e/cluster.ts';
+import { kubeconfig } from '../e2e/harness/kubeconfig.ts';
 import { type Stage, Theatre } from '../e2e/harness/stage.ts';
 import { programs, tokenwright } from './built.ts';
-import { kubeconfig, kubeconfigOf } from './people.ts';
+import { kubeconfigOf } from './people.ts';
 
 let theatre: Theatre;
 let stage: Stage;

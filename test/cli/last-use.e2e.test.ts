@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectOk } from '../crds/api-server.ts';
 import { VERIFIER_HOST } from '../e2e/gateways/doors.ts';
 import { certificate } from '../e2e/gateways/scene.ts';
+import { kubeconfig, tokenOf } from '../e2e/harness/kubeconfig.ts';
 import { Fleet, type Member } from '../e2e/verifier/fleet.ts';
 import { tokenwright } from './built.ts';
-import { kubeconfig, kubeconfigOf } from './people.ts';
+import { kubeconfigOf } from './people.ts';
 
 /** Of its own: verifiers of other tests are none that would have to be asked. */
 const ENVIRONMENT = 'last-use';
@@ -20,13 +21,8 @@ let reader: string;
 let stranger: string;
 
 /** Of an account that asks verifiers. */
-async function tokenOf(name: string, audiences = ['tokenwright.dev']): Promise<string> {
-  const { server, namespace } = fleet.stage;
-  const at = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
-  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences } };
-  const { token } = expectOk(await server.create(at, request)).body.status as { token: string };
-  return token;
-}
+const tokenFor = (name: string, audience = 'tokenwright.dev') =>
+  tokenOf(fleet.stage.server, { namespace: fleet.stage.namespace, name }, { audiences: [audience] });
 
 /** An authorizer hears of roles a moment later. */
 async function untilMay(account: string, attributes: object): Promise<void> {
@@ -65,7 +61,7 @@ beforeAll(async () => {
     }),
   );
   await untilMay('reader', { nonResourceAttributes: { path: '/last-use', verb: 'get' } });
-  [reader, stranger] = await Promise.all([tokenOf('reader'), tokenOf('stranger')]);
+  [reader, stranger] = await Promise.all([tokenFor('reader'), tokenFor('stranger')]);
 });
 
 afterAll(async () => {
@@ -146,7 +142,7 @@ describe('tokenwright last-use', () => {
   it.each<[string, () => [string[], string?] | Promise<[string[], string]>, RegExp, number?]>([
     [
       'a token for another audience',
-      async () => [all(), await tokenOf('reader', ['elsewhere'])],
+      async () => [all(), await tokenFor('reader', 'elsewhere')],
       /does not take the token\. Give one/,
     ],
     ['an account without the role', () => [all(), stranger], /to the ClusterRole tokenwright-last-use-reader\.\n$/],

@@ -1,9 +1,10 @@
 /** `tokenwright revoke`, with the operator at work. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectOk, OPERATOR, VERIFIER } from '../crds/api-server.ts';
+import { kubeconfig } from '../e2e/harness/kubeconfig.ts';
 import { keyOfSecret, type Stage, Theatre } from '../e2e/harness/stage.ts';
 import { Running, tokenwright } from './built.ts';
-import { kubeconfig, kubeconfigOf } from './people.ts';
+import { kubeconfigOf } from './people.ts';
 
 let theatre: Theatre;
 let stage: Stage;

@@ -4,11 +4,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API, expectOk } from '../crds/api-server.ts';
+import { kubeconfig } from '../e2e/harness/kubeconfig.ts';
 import { tokenPolicy } from '../e2e/harness/manifests.ts';
 import { SCRATCH } from '../e2e/harness/operator.ts';
 import { keyOfSecret, type Stage, Theatre } from '../e2e/harness/stage.ts';
 import { type Outcome, Running, tokenwright } from './built.ts';
-import { kubeconfig, kubeconfigOf } from './people.ts';
+import { kubeconfigOf } from './people.ts';
 
 let theatre: Theatre;
 let stage: Stage;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TokenPolicySpec } from '../../src/api/token-policy.ts';
 import { tokenwright } from '../cli/built.ts';
-import { kubeconfig } from '../cli/people.ts';
+import { kubeconfig } from '../e2e/harness/kubeconfig.ts';
 import { type Answer, API, type ApiServer, expectOk, OPERATOR, sentences, VERIFIER } from './api-server.ts';
 import { kubectl } from './kubectl.ts';
 import { Policies, warned } from './policies.ts';

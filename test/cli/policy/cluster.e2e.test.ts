@@ -6,10 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TokenPolicySpec } from '../../../src/api/token-policy.ts';
 import { API, expectOk } from '../../crds/api-server.ts';
 import { cluster } from '../../e2e/cluster.ts';
+import { kubeconfig } from '../../e2e/harness/kubeconfig.ts';
 import { apiToken, tokenPolicy, UNGOVERNED } from '../../e2e/harness/manifests.ts';
 import { type Stage, Theatre } from '../../e2e/harness/stage.ts';
 import { programs, tokenwright } from '../built.ts';
-import { kubeconfig, kubeconfigOf } from '../people.ts';
+import { kubeconfigOf } from '../people.ts';
 import { folder } from './manifests.ts';
 
 let theatre: Theatre;

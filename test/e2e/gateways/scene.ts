@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { createAuthority } from '../../../tools/controlplane/x509.ts';
 import { expectOk } from '../../crds/api-server.ts';
 import { cluster } from '../cluster.ts';
+import { kubeconfigThrough } from '../harness/kubeconfig.ts';
 import { ENVIRONMENT } from '../harness/manifests.ts';
 import { SCRATCH } from '../harness/operator.ts';
 import { ApiProxy } from '../harness/proxy.ts';
-import { keyOfSecret, kubeconfigFor, OPERATOR_NAMESPACE, type Stage, Theatre } from '../harness/stage.ts';
+import { keyOfSecret, OPERATOR_NAMESPACE, type Stage, Theatre } from '../harness/stage.ts';
 import { VerifierProcess } from '../harness/verifier.ts';
 import { Backend } from './backend.ts';
 import { type Surroundings, VERIFIER_HOST } from './doors.ts';
@@ -89,7 +90,10 @@ export class Scene {
     };
     const proxy = await ApiProxy.open(stage.timeline.connection);
     const files = join(cluster().records, namespace);
-    const stale = await VerifierProcess.start({ ...flags, kubeconfig: await kubeconfigFor(proxy) }, `${files}.stale`);
+    const stale = await VerifierProcess.start(
+      { ...flags, kubeconfig: await kubeconfigThrough(proxy) },
+      `${files}.stale`,
+    );
     // cut off, it goes by the bound that it knows
     proxy.cut();
     expectOk(await server.mergePatch(`${AUDIENCES}/${namespace}`, { spec: { staleness: { max: '1h' } } }));
