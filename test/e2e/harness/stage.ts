@@ -1,6 +1,5 @@
 /** A namespace of a test's own, with an operator that sees nothing else. */
 import { existsSync, readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ApiToken, ApiTokenCondition, ApiTokenSpec } from '../../../src/api/apitoken.ts';
@@ -10,9 +9,11 @@ import type { AuditRecord } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/value.ts';
 import { API, ApiServer, expectOk, installApi, OPERATOR } from '../../crds/api-server.ts';
 import { cluster } from '../cluster.ts';
+import { Accounts } from './accounts.ts';
 import { inspect } from './inspection.ts';
+import { kubeconfigThrough } from './kubeconfig.ts';
 import { apiToken, BASELINE, tokenRevocation, type WorkloadOptions, workload } from './manifests.ts';
-import { OperatorProcess, SCRATCH } from './operator.ts';
+import { OperatorProcess } from './operator.ts';
 import { ApiProxy, isProtocolWrite } from './proxy.ts';
 import { type Kind, type Kinds, PATIENCE, pathOf, type SecretObject, Timeline } from './timeline.ts';
 
@@ -58,13 +59,15 @@ export class Theatre {
     return new Theatre(name, server, await Timeline.open(kubeconfig));
   }
 
-  async stage(labels: Record<string, string> = {}): Promise<Stage> {
+  /** `direct`: its operator has no proxy, but an account of its own as in a cluster. */
+  async stage(labels: Record<string, string> = {}, { direct = false } = {}): Promise<Stage> {
     this.#count += 1;
     const namespace = `e2e-${this.#name}-${process.pid}-${this.#count}-${Date.now().toString(36)}`;
     this.timeline.follow(namespace);
-    const stage = new Stage(this, namespace, await ApiProxy.open(this.timeline.connection));
+    const stage = new Stage(this, namespace, direct ? undefined : await ApiProxy.open(this.timeline.connection));
     this.#stages.push(stage);
     expectOk(await this.server.create('/api/v1/namespaces', { metadata: { name: namespace, labels } }));
+    await stage.accounts?.make();
     return stage;
   }
 
@@ -93,29 +96,37 @@ export class Theatre {
 
 export class Stage {
   readonly namespace: string;
-  readonly proxy: ApiProxy;
   readonly timeline: Timeline;
   readonly server: ApiServer;
   readonly auditFile: string;
   readonly logFile: string;
+  /** Where it is direct. */
+  readonly accounts: Accounts | undefined;
   /** What the test itself does that the invariants have to know. */
   forgesStatus = false;
   losesOverlap = false;
   hasWipedAnnotations = false;
+  readonly #proxy: ApiProxy | undefined;
   #operator: OperatorProcess | undefined;
   readonly #others: { operator: OperatorProcess; proxy: ApiProxy; auditFile: string }[] = [];
 
-  constructor({ server, timeline }: Theatre, namespace: string, proxy: ApiProxy) {
+  constructor({ server, timeline }: Theatre, namespace: string, proxy: ApiProxy | undefined) {
     this.namespace = namespace;
     this.server = server;
     this.timeline = timeline;
-    this.proxy = proxy;
+    this.#proxy = proxy;
+    this.accounts = proxy ? undefined : new Accounts(server, namespace);
     this.auditFile = join(cluster().records, `${namespace}.audit.jsonl`);
     this.logFile = join(cluster().records, `${namespace}.log`);
-    this.#watchOver(proxy);
+    if (proxy) this.#watchOver(proxy);
   }
 
   // ---- The operator ------------------------------------------------------------------------------------------------
+
+  get proxy(): ApiProxy {
+    if (!this.#proxy) throw new Error('open the stage without direct: its operator has no proxy');
+    return this.#proxy;
+  }
 
   get operator(): OperatorProcess {
     if (!this.#operator) throw new Error('no operator was started');
@@ -123,9 +134,10 @@ export class Stage {
   }
 
   async start(flags: Record<string, string> = {}): Promise<OperatorProcess> {
-    this.proxy.resume();
+    this.#proxy?.resume();
+    const kubeconfig = await (this.accounts?.operator() ?? kubeconfigThrough(this.proxy));
     this.#operator = await OperatorProcess.start(
-      await this.#arguments(this.proxy, { 'audit-log': this.auditFile, ...flags }),
+      this.#arguments({ kubeconfig, 'audit-log': this.auditFile, ...flags }),
       this.logFile,
     );
     return this.#operator;
@@ -137,7 +149,8 @@ export class Stage {
     const number = this.#others.length + 2;
     const auditFile = this.auditFile.replace('.audit.', `.${number}.audit.`);
     this.#watchOver(proxy);
-    const given = await this.#arguments(proxy, { 'audit-log': auditFile, ...flags });
+    const kubeconfig = await kubeconfigThrough(proxy);
+    const given = this.#arguments({ kubeconfig, 'audit-log': auditFile, ...flags });
     const operator = await OperatorProcess.start(given, this.logFile.replace('.log', `.${number}.log`));
     const another = { operator, proxy, auditFile };
     this.#others.push(another);
@@ -156,10 +169,8 @@ export class Stage {
     proxy.onAnswer = () => this.timeline.poke();
   }
 
-  async #arguments(proxy: ApiProxy, flags: Record<string, string>): Promise<string[]> {
-    const kubeconfig = await kubeconfigFor(proxy);
+  #arguments(flags: Record<string, string>): string[] {
     const given = {
-      kubeconfig,
       namespace: OPERATOR_NAMESPACE,
       'watch-namespace': this.namespace,
       'lease-name': this.namespace,
@@ -170,11 +181,11 @@ export class Stage {
   }
 
   async close(): Promise<void> {
-    for (const { operator, proxy } of [...this.#others, { operator: this.#operator, proxy: this.proxy }]) {
+    for (const { operator, proxy } of [...this.#others, { operator: this.#operator, proxy: this.#proxy }]) {
       await operator?.keepMetrics();
       operator?.kill();
       await operator?.whenEnded();
-      await proxy.close();
+      await proxy?.close();
     }
   }
 
@@ -423,21 +434,6 @@ export class Stage {
     const lines = log.filter((line) => tokens.some(({ metadata }) => line.includes(metadata.name))).slice(-25);
     return [this.namespace, JSON.stringify(states, undefined, 1), ...lines].join('\n');
   }
-}
-
-/** A file: whoever uses it reaches the API server through the proxy. */
-export async function kubeconfigFor(proxy: ApiProxy): Promise<string> {
-  const file = join(SCRATCH, `${new URL(proxy.url).port}.kubeconfig`);
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'proxy',
-    contexts: [{ name: 'proxy', context: { cluster: 'proxy', user: 'operator' } }],
-    clusters: [{ name: 'proxy', cluster: { server: proxy.url, 'insecure-skip-tls-verify': true } }],
-    users: [{ name: 'operator', user: {} }],
-  };
-  await writeFile(file, JSON.stringify(config));
-  return file;
 }
 
 export function keyOfSecret(secret: SecretObject | undefined, key: string): string | undefined {

@@ -1,12 +1,13 @@
-/** An operator, its tokens, and several verifiers that check them, each behind a proxy that can freeze. */
+/** An operator, its tokens, and several verifiers that check them, each behind a proxy that can freeze, unless they are direct. */
 import { join } from 'node:path';
 import type { ApiTokenSpec } from '../../../src/api/apitoken.ts';
 import type { TokenAudienceRoute } from '../../../src/api/token-audience.ts';
 import { expectOk, VERIFIER } from '../../crds/api-server.ts';
 import { cluster } from '../cluster.ts';
+import { kubeconfigThrough } from '../harness/kubeconfig.ts';
 import { ENVIRONMENT } from '../harness/manifests.ts';
 import { ApiProxy } from '../harness/proxy.ts';
-import { keyOfSecret, kubeconfigFor, OPERATOR_NAMESPACE, type Stage, Theatre } from '../harness/stage.ts';
+import { keyOfSecret, OPERATOR_NAMESPACE, type Stage, Theatre } from '../harness/stage.ts';
 import { VerifierProcess } from '../harness/verifier.ts';
 import { type Address, Asker, pathFor } from './asker.ts';
 
@@ -24,20 +25,27 @@ export interface FleetOptions {
   flags?: Readonly<Record<string, string>>;
   operatorFlags?: Record<string, string>;
   environments?: string[];
+  /** For what is measured: nothing between them and the API server, and accounts of their own as in a cluster. */
+  direct?: boolean;
 }
 
 export class Member extends Asker {
   readonly process: VerifierProcess;
-  readonly proxy: ApiProxy;
   /** For programs that ask by themselves. */
   readonly address: Address;
+  readonly #proxy: ApiProxy | undefined;
 
-  constructor(name: string, process: VerifierProcess, proxy: ApiProxy, audience: string) {
+  constructor(name: string, process: VerifierProcess, audience: string, proxy?: ApiProxy) {
     const address = { name, origin: `${process.isTls ? 'https' : 'http'}://127.0.0.1:${process.port}`, audience };
     super(address);
     this.process = process;
-    this.proxy = proxy;
     this.address = address;
+    this.#proxy = proxy;
+  }
+
+  get proxy(): ApiProxy {
+    if (!this.#proxy) throw new Error('open the fleet without direct: these verifiers have no proxy');
+    return this.#proxy;
   }
 
   get url(): string {
@@ -47,9 +55,9 @@ export class Member extends Asker {
   override async close(): Promise<void> {
     await super.close();
     // one that is cut off could not let its Lease go
-    this.proxy.thaw();
+    this.#proxy?.thaw();
     await this.process.stop();
-    await this.proxy.close();
+    await this.#proxy?.close();
   }
 }
 
@@ -66,7 +74,7 @@ export class Fleet {
   /** Resolves when all tokens are delivered and every verifier answers. Leaves nothing running when it fails. */
   static async open(name: string, options: FleetOptions): Promise<Fleet> {
     const theatre = await Theatre.open(name);
-    const fleet = new Fleet(theatre, await theatre.stage());
+    const fleet = new Fleet(theatre, await theatre.stage({}, options));
     try {
       await fleet.#fill(options);
     } catch (error) {
@@ -140,19 +148,30 @@ export class Fleet {
   }
 
   async #member(name: string, flags: Readonly<Record<string, string>>): Promise<Member> {
-    const proxy = await ApiProxy.open(this.stage.timeline.connection, { ...VERIFIER, pod: name });
+    const { accounts, timeline } = this.stage;
+    if (accounts) return this.#start(name, flags, await accounts.verifier(name));
+    const proxy = await ApiProxy.open(timeline.connection, { ...VERIFIER, pod: name });
+    return this.#start(name, flags, await kubeconfigThrough(proxy), proxy);
+  }
+
+  async #start(
+    name: string,
+    flags: Readonly<Record<string, string>>,
+    kubeconfig: string,
+    proxy?: ApiProxy,
+  ): Promise<Member> {
     const given = {
       name,
       environment: ENVIRONMENT,
       namespace: OPERATOR_NAMESPACE,
       'upstream-namespace': this.stage.namespace,
-      kubeconfig: await kubeconfigFor(proxy),
+      kubeconfig,
       'bind-address': '127.0.0.1:0',
       'metrics-bind-address': '127.0.0.1:0',
       ...('tls-cert-file' in flags ? {} : { 'no-tls': '' }),
       ...flags,
     };
     const process = await VerifierProcess.start(given, join(cluster().records, name));
-    return new Member(name, process, proxy, this.audience);
+    return new Member(name, process, this.audience, proxy);
   }
 }
